@@ -1,0 +1,135 @@
+"""Finds plugins: folders with a plugin.toml, and installed distributions. Imports none of them."""
+
+import importlib.util
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from studio.errors import StudioError
+from studio.sdk.manifest import Manifest, OperationEntry, PanelEntry, read_manifest
+
+log = logging.getLogger(__name__)
+GROUP = "studio.plugins"
+NAMESPACE = "studio_plugins"
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """A plugin that was found; `problem` says why it is not usable, if it is not."""
+
+    id: str
+    folder: Path
+    package: str
+    source: str
+    manifest: Manifest | None = None
+    problem: StudioError | None = None
+
+    @property
+    def usable(self) -> bool:
+        return self.manifest is not None and self.problem is None
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An operation and the plugin that owns it."""
+
+    plugin: Plugin
+    entry: OperationEntry
+
+    @property
+    def id(self) -> str:
+        return self.entry.id
+
+
+@dataclass(frozen=True, slots=True)
+class Plugins:
+    """Everything found, usable or not, in order of precedence."""
+
+    all: tuple[Plugin, ...]
+
+    @property
+    def usable(self) -> list[Plugin]:
+        return [plugin for plugin in self.all if plugin.usable]
+
+    def operations(self) -> dict[str, Operation]:
+        return {
+            entry.id: Operation(plugin, entry)
+            for plugin in self.usable
+            for entry in plugin.manifest.operation  # type: ignore[union-attr]
+        }
+
+    def operation(self, id: str) -> Operation:
+        """Raises StudioError naming the plugin that would own it, when it is there but not usable."""
+        found = self.operations().get(id)
+        if found:
+            return found
+        for plugin in self.all:
+            if plugin.problem and id.startswith(plugin.id + "."):
+                raise StudioError(
+                    f"The operation {id} is not available",
+                    f"The plugin {plugin.id} is not usable: {plugin.problem}",
+                    "Repair or remove the plugin.",
+                    code="plugin",
+                )
+        raise StudioError(
+            f"There is no operation {id}",
+            f"Known operations: {', '.join(sorted(self.operations())) or 'none'}.",
+            code="unknown-operation",
+        )
+
+    def panels(self) -> list[tuple[Plugin, PanelEntry]]:
+        pairs = [(plugin, entry) for plugin in self.usable for entry in plugin.manifest.panel]  # type: ignore[union-attr]
+        return sorted(pairs, key=lambda pair: pair[1].order)
+
+
+def discover(folders: Iterable[Path], disabled: Iterable[str] = (), *, installed: bool = True) -> Plugins:
+    """Plugins of `folders` (each holding one folder a plugin) and of installed distributions.
+
+    The first of two with one id wins; the other is listed with that as its problem.
+    """
+    found: list[Plugin] = []
+    for base in folders:
+        if not base.is_dir():
+            continue
+        for folder in sorted(base.iterdir()):
+            if (folder / "plugin.toml").is_file():
+                found.append(_read(folder, "", str(base)))
+    if installed:
+        found += _installed()
+    taken: dict[str, Plugin] = {}
+    result: list[Plugin] = []
+    for plugin in found:
+        problem = plugin.problem
+        if problem is None and plugin.id in taken:
+            problem = StudioError("Another plugin has this id", f"{taken[plugin.id].folder} was found first.", code="double")
+        elif problem is None and plugin.id in set(disabled):
+            problem = StudioError("Switched off", code="disabled")
+        taken.setdefault(plugin.id, plugin)
+        result.append(Plugin(plugin.id, plugin.folder, plugin.package, plugin.source, plugin.manifest, problem))
+    return Plugins(tuple(result))
+
+
+def _read(folder: Path, package: str, source: str) -> Plugin:
+    try:
+        manifest = read_manifest(folder / "plugin.toml")
+    except StudioError as problem:
+        return Plugin(folder.name, folder, package, source, None, problem)
+    package = package or f"{NAMESPACE}.{manifest.id.replace('-', '_')}"
+    return Plugin(manifest.id, folder, package, source, manifest)
+
+
+def _installed() -> list[Plugin]:
+    found = []
+    for point in entry_points(group=GROUP):
+        package = point.value.partition(":")[0]
+        try:
+            spec = importlib.util.find_spec(package)
+        except (ImportError, ValueError):
+            spec = None
+        if spec is None or not spec.submodule_search_locations:
+            log.info("entry point %s names no package", point.name)
+            continue
+        found.append(_read(Path(next(iter(spec.submodule_search_locations))), package, f"installed: {point.name}"))
+    return found

@@ -1,0 +1,101 @@
+"""What a Params class says about each field, flattened for forms, flags and documentation.
+
+Owns FieldSpec; imports pydantic only. Everything that shows params reads this and nothing else.
+"""
+
+import types
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Literal, Union, get_args, get_origin
+
+import annotated_types
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from studio.sdk.params import Params, Ui
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSpec:
+    """One field. kind: "int", "float", "bool", "str", "choice" or "strings"; optional: None is allowed."""
+
+    name: str
+    kind: str
+    title: str
+    description: str
+    default: Any
+    optional: bool
+    required: bool
+    minimum: float | None
+    maximum: float | None
+    multiple_of: float | None
+    choices: tuple[Any, ...]
+    ui: Ui
+
+
+def describe(params: type[Params]) -> list[FieldSpec]:
+    """The fields of `params` in the order of their definition."""
+    return [_spec(name, field) for name, field in params.model_fields.items()]
+
+
+def _spec(name: str, field: FieldInfo) -> FieldSpec:
+    kind, optional, choices = _kind(field.annotation)
+    low = high = multiple = None
+    ui = Ui()
+    for item in _metadata(field):
+        if isinstance(item, Ui):
+            ui = item
+        elif isinstance(item, annotated_types.Ge):
+            low = item.ge
+        elif isinstance(item, annotated_types.Gt):
+            low = item.gt
+        elif isinstance(item, annotated_types.Le):
+            high = item.le
+        elif isinstance(item, annotated_types.Lt):
+            high = item.lt
+        elif isinstance(item, annotated_types.MultipleOf):
+            multiple = item.multiple_of
+    default = None if field.is_required() else field.get_default(call_default_factory=True)
+    return FieldSpec(
+        name=name,
+        kind=kind,
+        title=field.title or name.replace("_", " ").capitalize(),
+        description=field.description or "",
+        default=None if default is PydanticUndefined else default,
+        optional=optional,
+        required=field.is_required(),
+        minimum=low,  # type: ignore[arg-type]
+        maximum=high,  # type: ignore[arg-type]
+        multiple_of=multiple,  # type: ignore[arg-type]
+        choices=choices,
+        ui=ui,
+    )
+
+
+def _metadata(field: FieldInfo) -> list[Any]:
+    """The field's own metadata and, for Optional types, that of the Annotated inside."""
+    found = list(field.metadata)
+    for part in get_args(field.annotation):
+        found += list(getattr(part, "__metadata__", ()))
+    return found
+
+
+def _kind(annotation: Any) -> tuple[str, bool, tuple[Any, ...]]:
+    origin = get_origin(annotation)
+    if origin in (Union, types.UnionType):
+        inner = [part for part in get_args(annotation) if part is not type(None)]
+        kind, _, choices = _kind(inner[0])
+        return kind, True, choices
+    if origin is Literal:
+        return "choice", False, get_args(annotation)
+    if origin in (list, tuple):
+        return "strings", False, ()
+    if hasattr(annotation, "__metadata__"):
+        return _kind(get_args(annotation)[0])
+    if isinstance(annotation, type):
+        if issubclass(annotation, Enum):
+            return "choice", False, tuple(member.value for member in annotation)
+        for base, kind in ((bool, "bool"), (int, "int"), (float, "float"), (str, "str")):
+            if issubclass(annotation, base):
+                return kind, False, ()
+    raise TypeError(f"a params field may not be of type {annotation!r}")

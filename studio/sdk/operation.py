@@ -1,0 +1,124 @@
+"""What a backend is, and everything it may ask of the worker. Imports no torch and no Qt.
+
+A backend is a class with `run(params, ctx)`. It computes only between two calls of `ctx.step` or
+`ctx.check`: there the job may be cancelled, paused, or hand the device to a more urgent job, so a
+backend calls one of them after every token chunk, denoising step, training step or audio chunk.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from studio.sdk.artifact import Artifact, Kind
+from studio.sdk.params import Params
+
+
+class JobCancelled(BaseException):
+    """Raised by the context at a step boundary. A backend may save what it has, then lets it pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A model of the catalogue, as a backend and an estimate see it. Sizes in bytes."""
+
+    id: str
+    path: str
+    capability: str
+    family: str = ""
+    size: int = 0
+    parameters: int = 0
+    dtype: str = ""
+    sha256: str = ""
+    config: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Memory an operation needs, in bytes: weights that stay, working memory that comes and goes.
+
+    rungs: ways to make it fit, gentlest first, as words for the person.
+    """
+
+    weights: int = 0
+    working: int = 0
+    parts: dict[str, int] = field(default_factory=dict)
+    rungs: tuple[str, ...] = ()
+
+    @property
+    def total(self) -> int:
+        return self.weights + self.working
+
+
+class Models(Protocol):
+    """The worker's resident models."""
+
+    def use(
+        self, ref: str, load: Callable[[ModelInfo], Any], *, key: str = ""
+    ) -> AbstractContextManager[Any]:
+        """The object that `load` makes from the model `ref`, kept resident between jobs.
+
+        `load` runs in one thread of the process at a time. `key` tells apart several objects made of one
+        model. Raises StudioError when the model is unknown, unsafe, broken or does not fit.
+        """
+        ...
+
+    def info(self, ref: str) -> ModelInfo: ...
+
+
+class JobContext(Protocol):
+    """What a backend may ask for. Every method may raise JobCancelled."""
+
+    job: str
+    device: str
+    dtype: str
+    models: Models
+
+    def step(
+        self, done: int, total: int | None = None, *, rate: float | None = None, unit: str = "it", preview: Any = None
+    ) -> None:
+        """One step boundary: reports progress, then waits for the device's baton if it went elsewhere.
+
+        rate: units per second, measured by the caller, or None to let the worker measure.
+        preview: a small encoded picture (bytes) shown while the job runs.
+        """
+        ...
+
+    def check(self) -> None:
+        """A step boundary without progress."""
+        ...
+
+    def stage(self, title: str, done: int | None = None, total: int | None = None) -> None:
+        """Names what is going on before the first step ("Loading tales-5m", "Reading the prompt")."""
+        ...
+
+    def stream(self, text: str) -> None:
+        """Appends text to the result that people watch. Never dropped, never reordered."""
+        ...
+
+    def note(self, **facts: Any) -> None:
+        """Facts for the recipe: stop reason, tokens, speed, the memory rung that was used."""
+        ...
+
+    def save_text(self, text: str, *, media: str = "text/markdown") -> Artifact:
+        """Writes a text result with its recipe; on disk before this returns."""
+        ...
+
+    def save_file(self, suffix: str, kind: Kind, write: Callable[[Path], None], *, media: str) -> Artifact:
+        """Lets `write` fill a temporary file, embeds the recipe, publishes it. On disk before this returns."""
+        ...
+
+    def around_baton(self, enter: Callable[[], None], leave: Callable[[], None]) -> AbstractContextManager[None]:
+        """While active, `leave` runs before the baton goes to another job and `enter` after it came back.
+
+        For whatever a job sets on shared modules: adapters, attention processors, tiling.
+        """
+        ...
+
+
+class Backend(Protocol):
+    def run(self, params: Any, ctx: JobContext) -> None: ...
+
+
+EstimateFunction = Callable[[Params, Callable[[str], ModelInfo | None]], Estimate]
