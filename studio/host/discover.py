@@ -93,9 +93,8 @@ def discover(folders: Iterable[Path], disabled: Iterable[str] = (), *, installed
     for base in folders:
         if not base.is_dir():
             continue
-        for folder in sorted(base.iterdir()):
-            if (folder / "plugin.toml").is_file():
-                found.append(_read(folder, "", str(base)))
+        folders_here = (entry for entry in sorted(base.iterdir()) if (entry / "plugin.toml").is_file())
+        found += [_read(folder, "", str(base)) for folder in folders_here]
     if installed:
         found += _installed()
     taken: dict[str, Plugin] = {}
@@ -103,7 +102,8 @@ def discover(folders: Iterable[Path], disabled: Iterable[str] = (), *, installed
     for plugin in found:
         problem = plugin.problem
         if problem is None and plugin.id in taken:
-            problem = StudioError("Another plugin has this id", f"{taken[plugin.id].folder} was found first.", code="double")
+            first = taken[plugin.id].folder
+            problem = StudioError("Another plugin has this id", f"{first} was found first.", code="double")
         elif problem is None and plugin.id in set(disabled):
             problem = StudioError("Switched off", code="disabled")
         taken.setdefault(plugin.id, plugin)

@@ -52,9 +52,7 @@ def _classes(queue: Queue) -> list[Priority]:
 
 def _best(queue: Queue, worker: Worker, priority: Priority, active: list[Job]) -> Job | None:
     fitting = [
-        job
-        for _, _, id in islice(queue.waiting[priority], LOOKAHEAD)
-        if _fits(job := queue.jobs[id], worker, active)
+        job for _, _, id in islice(queue.waiting[priority], LOOKAHEAD) if _fits(job := queue.jobs[id], worker, active)
     ]
     if not fitting:
         return None

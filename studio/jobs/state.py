@@ -117,9 +117,7 @@ class Queue:
         """Whether its time has come and everything it builds on is finished."""
         if job.not_before > self.now:
             return False
-        return all(
-            needed in self.jobs and self.jobs[needed].state is JobState.FINISHED for needed in job.depends_on
-        )
+        return all(needed in self.jobs and self.jobs[needed].state is JobState.FINISHED for needed in job.depends_on)
 
     def enqueue(self, job: Job) -> None:
         """Puts a queued job where the policy looks for it, or aside until it is ready."""

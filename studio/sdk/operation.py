@@ -54,9 +54,7 @@ class Estimate:
 class Models(Protocol):
     """The worker's resident models."""
 
-    def use(
-        self, ref: str, load: Callable[[ModelInfo], Any], *, key: str = ""
-    ) -> AbstractContextManager[Any]:
+    def use(self, ref: str, load: Callable[[ModelInfo], Any], *, key: str = "") -> AbstractContextManager[Any]:
         """The object that `load` makes from the model `ref`, kept resident between jobs.
 
         `load` runs in one thread of the process at a time. `key` tells apart several objects made of one

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from studio.errors import StudioError
 
@@ -58,6 +58,18 @@ class Params(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     version: ClassVar[int] = 1
     migrations: ClassVar[dict[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {}
+
+    @field_validator("*")
+    @classmethod
+    def _is_writable_text(cls, value: Any) -> Any:
+        """Half of a character (a lone surrogate) can be neither saved nor given to a model."""
+        for text in value if isinstance(value, list) else (value,):
+            if isinstance(text, str):
+                try:
+                    text.encode()
+                except UnicodeEncodeError:
+                    raise ValueError("it holds half of a character (a lone surrogate), which is no text") from None
+        return value
 
     @classmethod
     def load(cls, values: dict[str, Any], version: int | None = None) -> Self:

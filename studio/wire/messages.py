@@ -245,6 +245,8 @@ def unpack(head: Json, frames: list[bytes]) -> Message:
         raise Unknown(f"message type {head.get('type')!r}")
     values = {key: value for key, value in head.items() if key != "type"}
     try:
-        return kind(**values, frames=frames)
+        message = kind(**values)
     except TypeError as error:
         raise Unknown(str(error)) from None
+    message.frames = frames
+    return message
