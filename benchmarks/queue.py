@@ -11,9 +11,8 @@ import statistics
 import time
 from typing import Any
 
-from studio.engine.client import EngineClient
-
 from benchmarks import rig
+from studio.engine.client import EngineClient
 
 WARM_RUNS = 200
 THROUGHPUT_JOBS = 1000

@@ -12,9 +12,8 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from studio.engine.client import EngineClient
-
 from studio.engine import launch
+from studio.engine.client import EngineClient
 from studio.paths import Paths
 
 PROBE = Path(__file__).resolve().parent.parent / "tests" / "probe_plugin"
