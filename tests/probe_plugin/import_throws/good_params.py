@@ -1,0 +1,7 @@
+"""Inputs that are in order."""
+
+from studio.sdk.params import Params
+
+
+class Good(Params):
+    label: str = ""

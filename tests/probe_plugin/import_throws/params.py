@@ -1,0 +1,3 @@
+"""Throws while it is imported."""
+
+raise RuntimeError("the params cannot be imported")
