@@ -25,7 +25,8 @@ def test_process():
     global child
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
 def test_orphan():
-    code = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], start_new_session=True)"
+    sleep = "[sys.executable, '-c', 'import time; time.sleep(60)']"
+    code = f"import subprocess, sys; subprocess.Popen({sleep}, start_new_session=True)"
     subprocess.run([sys.executable, "-c", code], check=True)
 def test_window(qapp):
     global window
