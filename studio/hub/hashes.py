@@ -22,7 +22,7 @@ class HashCache:
     def __init__(self, file: Path | None = None):
         self.file = file
         self._lock = threading.Lock()
-        self._known: dict[str, tuple[int, int, str]] = _load(file)
+        self._known: dict[str, tuple[int, int, str]] = _load(file) if file is not None else {}
 
     def sha256_of(self, path: Path) -> str:
         """The hash of the file's content as hex digits. Raises StudioError when it cannot be read."""
