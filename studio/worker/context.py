@@ -1,0 +1,155 @@
+"""What a backend is given: the worker's side of sdk.operation.JobContext.
+
+Owns WorkerContext, one per run of a job, used by that job's thread only.
+"""
+
+import contextlib
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from studio.library import writer
+from studio.sdk.artifact import Artifact, Kind, Recipe
+from studio.wire.messages import Progress, Run
+from studio.worker import provenance
+from studio.worker.baton import Baton, Turn
+from studio.worker.devices import Device
+from studio.worker.models import JobModels
+from studio.worker.outbox import Outbox
+from studio.worker.provenance import Hashes
+
+STEM = 200
+WINDOW = 64
+
+
+class WorkerContext:
+    """One job's context. `artifacts` and `facts`: what it has saved and noted so far."""
+
+    def __init__(
+        self, run: Run, turn: Turn, baton: Baton, outbox: Outbox, device: Device, models: JobModels, hashes: Hashes
+    ):
+        self.job, self.device, self.dtype = run.job, device.name, device.dtype
+        self.models = models
+        self.artifacts: list[Artifact] = []
+        self.facts: dict[str, Any] = {}
+        self._turn, self._baton, self._outbox, self._hashes = turn, baton, outbox, hashes
+        self._folder = Path(run.folder)
+        self._recipe = Recipe.model_validate({**run.recipe, "operation": run.operation, "job": run.job})
+        self._around: list[_Around] = []
+        self._speed = _Speed()
+        self._numbers = 0
+
+    def step(
+        self, done: int, total: int | None = None, *, rate: float | None = None, unit: str = "it", preview: Any = None
+    ) -> None:
+        measured = self._speed.at(done) if rate is None else float(rate)
+        if measured is not None and not math.isfinite(measured):
+            measured = None
+        message = Progress(self.job, int(done), None if total is None else int(total), measured, unit)
+        self._outbox.progress(message, bytes(preview) if preview is not None else None)
+        self.check()
+
+    def check(self) -> None:
+        began = time.monotonic()
+        self._baton.boundary(self._turn, self._leave_all, self._enter_all)
+        self._speed.waited += time.monotonic() - began
+
+    def stage(self, title: str, done: int | None = None, total: int | None = None) -> None:
+        self._turn.check()
+        self._outbox.progress(Progress(self.job, int(done or 0), total, None, "", str(title)))
+
+    def stream(self, text: str) -> None:
+        self._outbox.stream(self.job, str(text))
+
+    def note(self, **facts: Any) -> None:
+        self.facts.update(provenance.plain(facts))
+
+    def save_text(self, text: str, *, media: str = "text/markdown") -> Artifact:
+        recipe = self._complete()
+        return self._keep(writer.publish_text(self._folder, recipe, text, stem=self._stem(), media=media))
+
+    def save_file(self, suffix: str, kind: Kind, write: Callable[[Path], None], *, media: str) -> Artifact:
+        recipe = self._complete()
+        return self._keep(
+            writer.publish_file(self._folder, recipe, suffix, Kind(kind), media, write, stem=self._stem())
+        )
+
+    @contextlib.contextmanager
+    def around_baton(self, enter: Callable[[], None], leave: Callable[[], None]) -> Iterator[None]:
+        """Runs `enter` now and `leave` at the end too, so that shared modules are as they were."""
+        bracket = _Around(enter, leave)
+        self._around.append(bracket)
+        try:
+            bracket.go_in()
+            yield
+        finally:
+            self._around.remove(bracket)
+            bracket.go_out()  # did so already if the job was cancelled while another had the device
+
+    def _leave_all(self) -> None:
+        for bracket in reversed(self._around):
+            bracket.go_out()
+
+    def _enter_all(self) -> None:
+        for bracket in self._around:
+            bracket.go_in()
+
+    def _complete(self) -> Recipe:
+        used = provenance.uses(self.models.used, self._hashes, self._wait_for_hash)
+        name = f"{self.job}-{self._numbers + 1}"
+        return provenance.complete(self._recipe, self.device, self.dtype, used, self.facts, name)
+
+    def _wait_for_hash(self) -> None:
+        """Keeps the watchdog informed; a job that was told to stop saves without waiting any longer."""
+        if self._turn.cancelled and not self._turn.cancel_raised:
+            self._turn.check()
+        self._outbox.progress(Progress(self.job, stage="Reading the model's files for the recipe"))
+
+    def _stem(self) -> str:
+        """What the file is named for: the job's title, its prompt, else the operation."""
+        extra = self._recipe.model_extra or {}
+        for words in (extra.get("title"), self._recipe.params.get("prompt"), self._recipe.operation):
+            if isinstance(words, str) and words.strip():
+                return words.strip()[:STEM]
+        return "result"
+
+    def _keep(self, artifact: Artifact) -> Artifact:
+        """The writer may have taken a later number, where an earlier attempt had left a file."""
+        self._numbers = int(artifact.id.rpartition("-")[2])
+        self.artifacts.append(artifact)
+        return artifact
+
+
+class _Around:
+    """A bracket that is entered and left in turn, however the job ends."""
+
+    def __init__(self, enter: Callable[[], None], leave: Callable[[], None]):
+        self._enter, self._leave, self._inside = enter, leave, False
+
+    def go_in(self) -> None:
+        self._enter()
+        self._inside = True
+
+    def go_out(self) -> None:
+        if self._inside:
+            self._inside = False
+            self._leave()
+
+
+class _Speed:
+    """Units per second over the last steps, without the time that other jobs had the device."""
+
+    def __init__(self) -> None:
+        self.waited = 0.0
+        self._seen: deque[tuple[float, int]] = deque(maxlen=WINDOW)
+
+    def at(self, done: int) -> float | None:
+        now = time.monotonic() - self.waited
+        if self._seen and done < self._seen[-1][1]:
+            self._seen.clear()
+        self._seen.append((now, done))
+        since, first = self._seen[0]
+        return (done - first) / (now - since) if now > since and done > first else None
