@@ -17,7 +17,13 @@ def main() -> int:
         return engine(sys.argv[2:])
     from studio.cli.main import main as cli
 
-    return cli(sys.argv[1:])
+    return cli(sys.argv[1:], _open_window)
+
+
+def _open_window(argv: list[str]) -> int:
+    from studio.ui.app import main as window
+
+    return window(argv)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,14 @@
 
 import importlib.util
 import logging
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 
 from studio.errors import StudioError
+from studio.paths import Paths, bundled
 from studio.sdk.manifest import Manifest, OperationEntry, PanelEntry, read_manifest
 
 log = logging.getLogger(__name__)
@@ -82,6 +84,12 @@ class Plugins:
     def panels(self) -> list[tuple[Plugin, PanelEntry]]:
         pairs = [(plugin, entry) for plugin in self.usable for entry in plugin.manifest.panel]  # type: ignore[union-attr]
         return sorted(pairs, key=lambda pair: pair[1].order)
+
+
+def plugin_folders(paths: Paths) -> list[Path]:
+    """Where plugins are looked for: the application's own, the person's, and those of $ATELIER_PLUGINS."""
+    more = os.environ.get("ATELIER_PLUGINS", "").split(os.pathsep)
+    return [bundled("plugins"), paths.plugins, *(Path(folder) for folder in more if folder)]
 
 
 def discover(folders: Iterable[Path], disabled: Iterable[str] = (), *, installed: bool = True) -> Plugins:
