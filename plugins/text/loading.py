@@ -1,0 +1,262 @@
+"""Loads a causal language model and its tokenizer from a folder, distrusting the folder.
+
+Owns Language, what is kept between jobs. Safetensors only, no code of the folder is run, nothing is fetched;
+what config.json says about code to run or attention kernels to use is dropped before anything reads it.
+"""
+
+import inspect
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedConfig
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
+from transformers.utils import logging as transformers_logging
+
+from studio.errors import StudioError
+from studio.sdk.operation import ModelInfo
+
+CACHES = ("past_key_values", "cache_params")
+DISTRUSTED = ("auto_map", "attn_implementation", "custom_pipelines", "trust_remote_code")
+LENGTHS = ("max_position_embeddings", "n_positions", "n_ctx", "max_sequence_length", "max_seq_len")
+TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model")
+BROKEN = (OSError, ValueError, TypeError, KeyError, AttributeError, IndexError, AssertionError, ImportError)
+
+
+@dataclass(slots=True)
+class Language:
+    """A loaded model with what the decode loop must know about it.
+
+    context: the most tokens it can hold, None without a limit. ends: token ids after which it stops.
+    cache: the name of forward's cache argument, "" where the whole text is read again for every token.
+    chunked: whether a prompt may be read in pieces longer than one token. last_only: whether forward can
+    compute the logits of the last position alone.
+    """
+
+    model: Any
+    tokenizer: Any
+    context: int | None
+    vocabulary: int
+    ends: frozenset[int]
+    cache: str
+    chunked: bool
+    last_only: bool
+
+    def to(self, device: str) -> "Language":
+        self.model.to(device)
+        return self
+
+
+def load(info: ModelInfo, device: str, dtype: str) -> Language:
+    """Raises StudioError saying what is wrong with the folder."""
+    folder = Path(info.path)
+    transformers_logging.disable_progress_bar()
+    check_files(folder)
+    config = read_config(folder)
+    tokenizer = _tokenizer(folder, config)
+    model = _model(folder, config, _dtype(dtype))
+    check_numbers(model)
+    model.to(device)
+    names = inspect.signature(model.forward).parameters
+    cache = next((name for name in CACHES if name in names), "")
+    text = config.get_text_config()
+    language = Language(
+        model=model,
+        tokenizer=tokenizer,
+        context=next((int(n) for n in (getattr(text, name, None) for name in LENGTHS) if n and int(n) > 0), None),
+        vocabulary=model.get_input_embeddings().weight.shape[0],
+        ends=_ends(model, tokenizer),
+        cache=cache,
+        chunked=bool(cache),
+        last_only="logits_to_keep" in names,
+    )
+    language.chunked = bool(cache) and reads_in_chunks(language)
+    return language
+
+
+def check_files(folder: Path) -> None:
+    """What must be there, before anything large is read."""
+    if not folder.is_dir():
+        raise StudioError("The model's folder is gone", f"There is no folder {folder}.", code="model-missing")
+    if not any(folder.glob("*.safetensors")):
+        pickles = [file.name for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt") for file in folder.glob(pattern)]
+        if pickles:
+            raise StudioError(
+                "The model's weights are stored in an unsafe format",
+                f"{', '.join(sorted(pickles)[:3])}: reading a pickle can run any code, so it is not read.",
+                "Get the model's safetensors files, or convert it.",
+                code="unsafe-weights",
+            )
+        raise StudioError("The model has no weights", f"There is no .safetensors file in {folder}.", code="no-weights")
+    if not any((folder / name).is_file() for name in TOKENIZERS):
+        raise StudioError(
+            "The model has no tokenizer",
+            f"None of {', '.join(TOKENIZERS)} is in {folder}.",
+            "Get the tokenizer's files from where the model came from and put them beside the weights.",
+            code="no-tokenizer",
+        )
+
+
+def read_config(folder: Path) -> PreTrainedConfig:
+    """config.json of an architecture that transformers knows itself, freed of everything that names code."""
+    try:
+        raw = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StudioError("The model's config.json cannot be read", f"{folder}: {error}", code="model-config") from None
+    family = raw.get("model_type") if isinstance(raw, dict) else None
+    if not isinstance(family, str) or family not in CONFIG_MAPPING:
+        raise StudioError(
+            "The model is of an unknown architecture",
+            f"Its config.json says model_type {family!r}, which the installed transformers does not know.",
+            "Models that bring their own code are not run.",
+            code="unknown-architecture",
+        )
+    try:
+        config = CONFIG_MAPPING[family].from_dict(trusted(raw))
+    except BROKEN as error:
+        raise StudioError("The model's config.json is not valid", _words(error), code="model-config") from None
+    if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        raise StudioError(
+            "The model does not write text",
+            f"transformers knows no causal language model for {family!r}.",
+            "Choose a text-generation model.",
+            code="wrong-capability",
+        )
+    return config
+
+
+def trusted(raw: Any) -> Any:
+    """The same without entries that name code or kernels, at any depth."""
+    if isinstance(raw, dict):
+        kept = {k: v for k, v in raw.items() if k not in DISTRUSTED and not k.startswith("_attn_implementation")}
+        return {key: trusted(value) for key, value in kept.items()}
+    return [trusted(value) for value in raw] if isinstance(raw, list) else raw
+
+
+def check_numbers(model: Any) -> None:
+    """Raises StudioError naming the first tensor that holds NaN or infinity."""
+    for name, weights in model.named_parameters():
+        if weights.is_floating_point() and weights.numel() and weights.element_size() > 1:
+            low, high = torch.aminmax(weights.detach())
+            if not (bool(torch.isfinite(low)) and bool(torch.isfinite(high))):
+                raise StudioError(
+                    "The model's weights are damaged",
+                    f"{name} holds NaN or infinity.",
+                    "Get the model again; its file was damaged when it was made or on its way here.",
+                    code="not-finite",
+                )
+
+
+def reads_in_chunks(language: Language) -> bool:
+    """Whether going on from a cache with several tokens gives what reading everything at once gives.
+
+    Recurrent layers of some architectures (Mamba) forget their state there without an error. Their own
+    rounding, seen when going on one token at a time, is the measure.
+    """
+    model, name = language.model, language.cache
+    ids = (torch.arange(24, device=model.device) * 7 % language.vocabulary)[None]
+
+    def after(*parts: int) -> torch.Tensor | None:
+        cache, at, out = None, 0, None
+        for part in parts:
+            out = model(input_ids=ids[:, at : at + part], use_cache=True, **{name: cache})
+            cache, at = getattr(out, name), at + part
+            if cache is None:
+                return None
+            if all(not recurrent for recurrent in getattr(cache, "is_linear", [True])):
+                return None
+        return out.logits[0, -1].float() if out is not None else None
+
+    with torch.inference_mode():
+        whole = after(24)
+        if whole is None:
+            return True
+        pieces, single = after(16, 8), after(16, *[1] * 8)
+    if pieces is None or single is None:
+        return True
+    rounding = float((single - whole).abs().max()) + 1e-5 * float(whole.abs().max())
+    return float((pieces - whole).abs().max()) <= 4 * rounding
+
+
+def _tokenizer(folder: Path, config: PreTrainedConfig) -> Any:
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            str(folder), config=config, local_files_only=True, trust_remote_code=False
+        )
+    except (*BROKEN, RuntimeError, RecursionError) as error:
+        raise StudioError(
+            "The model's tokenizer could not be loaded", _words(error), "Get its files again.", code="tokenizer"
+        ) from error
+    except Exception as error:
+        # The tokenizers library raises bare Exception for a file it cannot parse, and nothing more precise.
+        if type(error) is not Exception:
+            raise
+        raise StudioError("The model's tokenizer is damaged", _words(error), "Get it again.", code="tokenizer") from None
+    tokenizer.model_max_length = sys.maxsize  # lengths are checked against the model, with numbers
+    return tokenizer
+
+
+def _model(folder: Path, config: PreTrainedConfig, dtype: torch.dtype) -> Any:
+    known = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
+    kind = known[0] if isinstance(known, tuple) else known
+    try:
+        model, report = AutoModelForCausalLM.from_pretrained(
+            str(folder),
+            config=config,
+            dtype=dtype,
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            attn_implementation="sdpa" if kind._supports_sdpa else "eager",
+            output_loading_info=True,
+        )
+    except (torch.OutOfMemoryError, MemoryError):
+        raise
+    except SafetensorError as error:
+        raise StudioError(
+            "The model's weights are damaged",
+            f"A safetensors file in {folder} is truncated or not valid: {error}",
+            "Get the model again; its file is not complete.",
+            code="truncated",
+        ) from None
+    except (*BROKEN, RuntimeError) as error:
+        if "out of memory" in str(error).lower():
+            raise
+        raise StudioError(
+            "The model could not be loaded",
+            _words(error),
+            "Its files may be damaged, or of a kind this version cannot use.",
+            code="model-load",
+        ) from error
+    missing = sorted(report["missing_keys"])
+    if missing:
+        raise StudioError(
+            "The model's weights are not complete",
+            f"{len(missing)} tensors are missing from its files, among them {', '.join(missing[:3])}.",
+            "Get the model again; a part of it is not here.",
+            code="incomplete",
+        )
+    return model.eval().requires_grad_(False)
+
+
+def _ends(model: Any, tokenizer: Any) -> frozenset[int]:
+    """End-of-text ids as generate() takes them; the tokenizer's where the model names none."""
+    ends = model.generation_config.eos_token_id
+    if ends is None:
+        ends = tokenizer.eos_token_id
+    return frozenset() if ends is None else frozenset([ends] if isinstance(ends, int) else ends)
+
+
+def _dtype(name: str) -> torch.dtype:
+    found = getattr(torch, name.removeprefix("torch.") or "float32", None)
+    return found if isinstance(found, torch.dtype) else torch.float32
+
+
+def _words(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {' '.join(lines)[:600]}"

@@ -1,0 +1,162 @@
+"""What can be asked of text.generate, and how much memory it takes. Imports no torch."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator
+
+from studio.sdk.operation import Estimate, ModelInfo
+from studio.sdk.params import Density, Params, Prompt, Seed, Ui
+
+CHUNK = 512
+"""Prompt tokens read between two step boundaries."""
+
+BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2, "float8_e4m3fn": 1, "float8_e5m2": 1}
+SHORT = {"f64": "float64", "f32": "float32", "bf16": "bfloat16", "f16": "float16"}
+ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\"}
+
+
+class Generate(Params):
+    """Raw completion: the model goes on where the prompt ends."""
+
+    prompt: Prompt = Field("", description="The text to go on from.")
+    model: Annotated[str, Ui(widget="model", group="Model", choices_from="hub:text-generation")] = Field(
+        "", description="The language model; empty for the default one."
+    )
+    max_tokens: Annotated[int, Field(ge=1, le=8192), Ui(group="Length", unit="tokens", soft_min=16, soft_max=1024)] = (
+        Field(200, description="Stop after this many tokens. A token is about three quarters of an English word.")
+    )
+    stop: Annotated[list[str], Ui(group="Length", density=Density.EXPERT, widget="lines")] = Field(
+        default_factory=list,
+        max_length=16,
+        description=r"Stop before any of these texts; \n is a line break, \t a tab, \\ a backslash.",
+    )
+    temperature: Annotated[
+        float, Field(ge=0, le=5), Ui(group="Sampling", widget="slider", step=0.05, soft_min=0, soft_max=2)
+    ] = Field(0.8, description="Low is predictable, high is surprising; 0 always takes the likeliest token.")
+    top_p: Annotated[float, Field(gt=0, le=1), Ui(group="Sampling", widget="slider", step=0.01)] = Field(
+        1.0, title="Top-p", description="Choose among the likeliest tokens that together have this probability; 1 is off."
+    )
+    top_k: Annotated[
+        int, Field(ge=0, le=1000), Ui(group="Sampling", density=Density.EXPERT, soft_min=0, soft_max=200)
+    ] = Field(40, title="Top-k", description="Choose among this many likeliest tokens; 0 is off.")
+    min_p: Annotated[
+        float, Field(ge=0, le=1), Ui(group="Sampling", density=Density.EXPERT, widget="slider", step=0.01)
+    ] = Field(
+        0.0, title="Min-p", description="Leave out tokens less likely than this share of the likeliest one; 0 is off."
+    )
+    typical_p: Annotated[
+        float, Field(gt=0, le=1), Ui(group="Sampling", density=Density.EXPERT, widget="slider", step=0.01)
+    ] = Field(
+        1.0, title="Typical-p", description="Prefer tokens about as surprising as the model expects on average; 1 is off."
+    )
+    repetition_penalty: Annotated[
+        float,
+        Field(ge=0.5, le=3),
+        Ui(group="Sampling", density=Density.EXPERT, widget="slider", step=0.01, soft_min=1, soft_max=1.5),
+    ] = Field(1.0, description="Above 1, tokens that were there already (in the prompt too) become less likely.")
+    seed: Seed = Field(None, description="The same seed with the same settings gives the same text; empty draws one.")
+
+    @field_validator("prompt")
+    @classmethod
+    def _no_nul(cls, prompt: str) -> str:
+        if "\0" in prompt:
+            raise ValueError(f"it holds a NUL character at position {prompt.index(chr(0))}, which is no text")
+        return prompt
+
+    @field_validator("stop")
+    @classmethod
+    def _stops_are_texts(cls, stop: list[str]) -> list[str]:
+        if any(not text or "\0" in text for text in stop):
+            raise ValueError("a text to stop at may not be empty or hold a NUL character")
+        return stop
+
+    def stops(self) -> list[str]:
+        """The stop strings as the model would write them, escapes resolved."""
+        return [_unescape(text) for text in self.stop]
+
+
+def _unescape(text: str) -> str:
+    found, at = [], 0
+    while at < len(text):
+        follower = text[at + 1 : at + 2]
+        if text[at] == "\\" and follower in ESCAPES and follower:
+            found.append(ESCAPES[follower])
+            at += 2
+        else:
+            found.append(text[at])
+            at += 1
+    return "".join(found)
+
+
+def estimate(params: Generate, find: Callable[[str], ModelInfo | None]) -> Estimate:
+    """Memory of one job: weights in the run's dtype, the cache of keys and values, logits and activations.
+
+    An upper estimate: the prompt is counted as one token for every two bytes.
+    """
+    info = find(params.model)
+    if info is None:
+        return Estimate()
+    config = info.config or {}
+    config = {**config, **(config.get("text_config") or {})}
+    width = run_bytes()
+    weights = info.parameters * width or info.size * width // BYTES.get(_dtype(info.dtype), width)
+    prompt = len(params.prompt.encode()) // 2 + 1
+    tokens = prompt + params.max_tokens
+    context = _first(config, "max_position_embeddings", "n_positions", "n_ctx", "max_sequence_length", "max_seq_len")
+    if context:
+        tokens, prompt = min(tokens, context), min(prompt, context)
+    hidden = _first(config, "hidden_size", "n_embd", "d_model") or 1024
+    inner = _first(config, "intermediate_size", "n_inner", "ffn_dim") or 4 * hidden
+    parts = {
+        "weights": weights,
+        "key-value cache": cache_bytes(config, tokens, width),
+        # The model's own, one in float32, and what a sort of all of them needs.
+        "logits": 16 * (_first(config, "vocab_size") or 50_000),
+        "activations": min(CHUNK, prompt) * (8 * hidden + 3 * inner) * max(width, 4),
+    }
+    return Estimate(
+        weights=weights,
+        working=sum(parts.values()) - weights,
+        parts=parts,
+        rungs=("Ask for fewer tokens or shorten the prompt.", "Choose a smaller model."),
+    )
+
+
+def cache_bytes(config: dict[str, Any], tokens: int, width: int) -> int:
+    """2 * layers * kv_heads * head_dim * bytes * tokens; a recurrent state where there is no attention."""
+    layers = _first(config, "num_hidden_layers", "n_layer", "num_layers", "n_layers")
+    hidden = _first(config, "hidden_size", "n_embd", "d_model")
+    heads = _first(config, "num_attention_heads", "n_head", "n_heads", "num_heads")
+    if not heads:
+        inner = _first(config, "intermediate_size", "d_inner") or 2 * hidden
+        return layers * inner * (_first(config, "state_size", "ssm_state_size") + _first(config, "conv_kernel")) * 4
+    kv_heads = _first(config, "num_key_value_heads", "num_kv_heads") or heads
+    head_dim = _first(config, "head_dim") or hidden // heads
+    window = _first(config, "sliding_window") if config.get("use_sliding_window", True) else 0
+    if window and "full_attention" not in (config.get("layer_types") or ()):
+        tokens = min(tokens, window + CHUNK)
+    return 2 * layers * kv_heads * head_dim * width * tokens
+
+
+def run_bytes() -> int:
+    """Bytes a weight takes while it runs: 4 on a processor (float32), 2 on a graphics device."""
+    if sys.platform == "darwin":
+        return 2
+    return 2 if any(Path(sign).exists() for sign in ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/dev/kfd")) else 4
+
+
+def _dtype(name: str) -> str:
+    name = name.lower().removeprefix("torch.")
+    return SHORT.get(name, name)
+
+
+def _first(config: dict[str, Any], *names: str) -> int:
+    """The first of these entries that is a positive whole number, else 0."""
+    for name in names:
+        value = config.get(name)
+        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+            return value
+    return 0
