@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 the job or the request failed, 2 the input was wrong, 130 
 
 import logging
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -52,8 +53,19 @@ def window(
     if context.invoked_subcommand is None:
         from studio.cli.window import open_window
 
-        raise typer.Exit(open_window(studio, data))
+        raise typer.Exit(open_window(studio, []))
     return 0
+
+
+@app.command("open")
+def open_files(
+    context: typer.Context,
+    files: Annotated[list[Path], typer.Argument(help="Results to restore. The word `open` may be left out.")],
+) -> int:
+    """Open the window with these files in it."""
+    from studio.cli.window import open_window
+
+    return open_window(context.obj, [str(file.absolute()) for file in files])
 
 
 @app.command(
@@ -81,23 +93,38 @@ app.add_typer(models, name="models")
 app.add_typer(engine, name="engine")
 
 
+def with_open(argv: list[str]) -> list[str]:
+    """`studio FILE` means `studio open FILE`: desktops start programs so."""
+    at = 0
+    while at < len(argv) and argv[at].startswith("-"):
+        at += 2 if argv[at] == "--data" else 1
+    known = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
+    known |= {group.name for group in app.registered_groups}
+    if at < len(argv) and argv[at] not in known and Path(argv[at]).exists():
+        return [*argv[:at], "open", *argv[at:]]
+    return argv
+
+
 def main(argv: list[str], open_window: OpenWindow) -> int:
     """Runs one command line and returns its exit code. One of the four doors."""
     try:
-        return app(args=argv, prog_name="studio", standalone_mode=False, obj=open_window) or 0
+        code = app(args=with_open(argv), prog_name="studio", standalone_mode=False, obj=open_window) or 0
+        sys.stdout.flush()  # a closed pipe shows itself here, not at the interpreter's end
+        return code
     except typer.Abort:
         return INTERRUPTED
     except typer.TyperException as error:
-        print(f"{error}\n`studio --help` lists the commands.", file=sys.stderr)
+        explained = error.format_message() if isinstance(error, typer.BadParameter) else str(error)
+        print(f"{explained}\n`studio --help` lists the commands.", file=sys.stderr)
         return 2
+    except (BrokenPipeError, SystemExit):  # typer's own answer to a closed pipe is to leave
+        swallow_output()
+        return PIPE_CLOSED
     except StudioError as error:
         show.complain(error)
         return 2 if error.code in BAD_INPUT else 1
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        swallow_output()
-        return PIPE_CLOSED
     except Exception as error:
         log.exception("unexpected")
         show.complain(StudioError("Something went wrong that should not", f"{type(error).__name__}: {error}"))

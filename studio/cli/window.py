@@ -5,8 +5,11 @@ from studio.cli.session import Studio
 from studio.errors import StudioError
 
 
-def open_window(studio: Studio, data: str = "") -> int:
-    """Runs the window until it is closed. Raises StudioError without a display or system libraries."""
+def open_window(studio: Studio, files: list[str]) -> int:
+    """Runs the window until it is closed, with `files` restored in it.
+
+    Raises StudioError when there is no display or a system library is missing.
+    """
     if reason := display_problem():
         raise StudioError(
             "The window cannot be opened",
@@ -15,7 +18,7 @@ def open_window(studio: Studio, data: str = "") -> int:
             code="no-display",
         )
     try:
-        return studio.open_window(["--data", data] if data else [])
+        return studio.open_window(["--data", str(studio.paths.data), *files])
     except ImportError as error:
         from studio.cli.libraries import advice, missing_libraries
 
