@@ -35,7 +35,7 @@ def publish_text(folder: Path, recipe: Recipe, text: str, *, stem: str, media: s
         raise StudioError(
             "This text cannot be saved", f"It holds half of a character: {error}", code="not-text"
         ) from None
-    for path, complete in _free_names(folder, recipe, stem, ".md"):
+    for path, complete in _free_names(folder, recipe, stem, ".md", Kind.TEXT, media):
         data = embed_text(text, complete).encode("utf-8")
         try:
             atomic.write_once(path, data)
@@ -55,7 +55,7 @@ def publish_file(
     """
     if not _SUFFIX.match(suffix):
         raise ValueError(f"a suffix is a dot and lower-case letters or digits, not {suffix!r}")
-    names = _free_names(folder, recipe, stem, suffix)
+    names = _free_names(folder, recipe, stem, suffix, kind, media)
     path, complete = next(names)
     with atomic.staged(path) as partial:
         write(partial)
@@ -101,7 +101,9 @@ def leftovers(folder: Path, job: str, keep: tuple[str, ...] = ()) -> list[Path]:
     return sorted(path for match, path in found if match[1] not in keep)
 
 
-def _free_names(folder: Path, recipe: Recipe, stem: str, suffix: str) -> Iterator[tuple[Path, Recipe]]:
+def _free_names(
+    folder: Path, recipe: Recipe, stem: str, suffix: str, kind: Kind, media: str
+) -> Iterator[tuple[Path, Recipe]]:
     """Names to try, each with the recipe that says so, from the recipe's own number upwards."""
     if not _JOB.match(recipe.job):
         raise ValueError(f"a job's id is letters and digits, not {recipe.job!r}")
@@ -120,7 +122,8 @@ def _free_names(folder: Path, recipe: Recipe, stem: str, suffix: str) -> Iterato
         if taken in used:
             continue
         identity = f"{recipe.job}-{taken}"
-        yield month / f"{name}-{identity}{suffix}", recipe.model_copy(update={"artifact": identity, "created": created})
+        said = {"artifact": identity, "created": created, "kind": kind.value, "media": media}
+        yield month / f"{name}-{identity}{suffix}", recipe.model_copy(update=said)
     raise StudioError("The result cannot be named", f"{month} holds too many files of this job.", code="name")
 
 
