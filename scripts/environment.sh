@@ -48,7 +48,7 @@ with_progress() {
   trap 'kill "$pid" 2>/dev/null; say ""; say "Stopped. The next start goes on from here."; exit 130' INT TERM
   [ -t 2 ] && beat=1
   while kill -0 "$pid" 2>/dev/null; do
-    shown=$(tail -n 1 "$log" 2>/dev/null | cut -c1-70)
+    shown=$(grep -oE '^(Collecting|Downloading|Using cached|Building|Installing|Attempting) ?[^ ]* ?[^ ]*' "$log" | tail -n 1 | cut -c1-70) || true
     if [ -t 2 ]; then
       printf '\r\033[K  %s  %s  %s' "$title" "$(clock $((SECONDS - began)))" "$shown" >&2
     elif [ $(((SECONDS - began) % beat)) -eq 0 ] && [ $((SECONDS - began)) -gt 0 ]; then
@@ -78,11 +78,12 @@ make_venv() {
   "$python" -m venv .venv
 }
 
-check_libraries() {
+# Stops with the line that installs what Qt lacks. Asked until it was fine once: loading Qt takes a moment.
+need_libraries() {
   local missing
-  if ! missing=$(.venv/bin/python -m studio.cli.libraries); then
-    die "$missing"
-  fi
+  [ -e .venv/libraries-fine ] && return
+  missing=$(.venv/bin/python -m studio.cli.libraries) || die "$missing"
+  touch .venv/libraries-fine
 }
 
 ensure_environment() {
@@ -105,7 +106,6 @@ ensure_environment() {
   with_progress "installing" .venv/install.log .venv/bin/python -m pip install --disable-pip-version-check \
     --progress-bar off --constraint constraints.txt --editable ".${extra:+[$extra]}" ||
     die "Repair the cause (network, disk space) and start again; it goes on from here."
-  check_libraries
   printf '%s\n' "$wanted" >"$stamp"
   say "Ready after $(clock $((SECONDS - began))). The next start skips all of this."
   exec 9<&-
