@@ -110,6 +110,7 @@ class JobContext(Protocol):
     def around_baton(self, enter: Callable[[], None], leave: Callable[[], None]) -> AbstractContextManager[None]:
         """While active, `leave` runs before the baton goes to another job and `enter` after it came back.
 
+        `enter` runs once at the beginning and `leave` once at the end as well.
         For whatever a job sets on shared modules: adapters, attention processors, tiling.
         """
         ...

@@ -102,11 +102,13 @@ class WorkerContext:
         name = f"{self.job}-{self._numbers + 1}"
         return provenance.complete(self._recipe, self.device, self.dtype, used, self.facts, name)
 
-    def _wait_for_hash(self) -> None:
-        """Keeps the watchdog informed; a job that was told to stop saves without waiting any longer."""
-        if self._turn.cancelled and not self._turn.cancel_raised:
-            self._turn.check()
+    def _wait_for_hash(self) -> bool:
+        """Keeps the watchdog informed. A job that was told to stop saves without the hash, at once."""
+        if self._turn.cancel_raised:
+            return False
+        self._turn.check()
         self._outbox.progress(Progress(self.job, stage="Reading the model's files for the recipe"))
+        return True
 
     def _stem(self) -> str:
         """What the file is named for: the job's title, its prompt, else the operation."""

@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 ISA = "ONEDNN_MAX_CPU_ISA"
 # Gentlest first: some virtual machines advertise AMX and die of SIGILL when it is used.
 CAPS = ("", "AVX512_CORE_BF16", "AVX512_CORE_VNNI", "AVX2")
+DTYPES = ("float32", "float16", "bfloat16")
+# Other ends, as a timeout or the kernel's want of memory, say nothing about the processor.
+CRASHES = {"SIGILL", "SIGSEGV", "SIGBUS", "SIGFPE", "SIGABRT", "SIGTRAP"}
 PROBE_LIMIT_S = 180
 Run = Callable[[str, dict[str, str]], "Outcome"]
 
@@ -70,20 +73,25 @@ def environment(paths: Paths, run: Run | None = None) -> dict[str, str]:
 def probe_cpu(run: Run) -> dict[str, Any]:
     """Climbs down the instruction sets until torch's matrix products survive and are right.
 
-    Returns {"isa": cap or "", "works": [dtypes], "deaths": {cap: reason}}.
+    Returns {"isa": cap or "", "works": [dtypes], "deaths": {cap: reason}}; of several that leave something to
+    be desired, the one that does most. "unsure" says why the probe itself could not be made.
     """
     deaths: dict[str, str] = {}
-    best: tuple[str, list[str]] = ("", [])
+    best: tuple[int, bool, str, list[str]] | None = None
     for cap in CAPS:
         outcome = run("cpu", {ISA: cap} if cap else {})
-        works = list(outcome.found.get("works", []))
-        if not outcome.died:
-            return {"isa": cap, "works": works, "deaths": deaths}
-        deaths[cap or "none"] = outcome.died
-        log.warning("a matrix product died with %s=%s: %s; what works: %s", ISA, cap or "(unset)", outcome.died, works)
-        if len(works) > len(best[1]):
-            best = (cap, works)
-    return {"isa": best[0], "works": best[1], "deaths": deaths}
+        works = [str(dtype) for dtype in outcome.found.get("works", [])]
+        if outcome.died:
+            deaths[cap or "none"] = outcome.died
+            log.warning("a product died with %s=%s: %s; what works: %s", ISA, cap or "(unset)", outcome.died, works)
+        if outcome.died and outcome.died not in CRASHES:
+            return {"isa": best[2] if best else "", "works": works, "deaths": deaths, "unsure": outcome.died}
+        if best is None or (len(works), not outcome.died) > best[:2]:
+            best = (len(works), not outcome.died, cap, works)
+        if not outcome.died and set(works) >= set(DTYPES):
+            break
+    assert best is not None
+    return {"isa": best[2], "works": best[3], "deaths": deaths}
 
 
 def child(kind: str, extra: dict[str, str]) -> Outcome:
@@ -112,13 +120,15 @@ def child(kind: str, extra: dict[str, str]) -> Outcome:
 
 
 def remembered(kind: str, paths: Paths, probe: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """The kept result for this machine, or that of `probe`, which is then kept."""
+    """The kept result for this machine, or that of `probe`, which is then kept unless it is "unsure"."""
     file, key = paths.data / "probe.json", machine_key()
     kept = _read(file)
     found = kept.get(kind)
     if isinstance(found, dict) and found.get("key") == key:
         return found
     found = {**probe(), "key": key, "torch": torch_version(), "cpu": cpu_model()}
+    if found.get("unsure"):
+        return found
     try:
         atomic.write_file(file, json.dumps({**_read(file), kind: found}, indent=1).encode())
     except (StudioError, OSError) as error:
@@ -127,11 +137,11 @@ def remembered(kind: str, paths: Paths, probe: Callable[[], dict[str, Any]]) -> 
 
 
 def machine_key() -> str:
-    """Changes with the processor as the kernel sees it, the kernel, and torch.
+    """Changes with the processor as the kernel sees it, the kernel, the graphics driver, and torch.
 
     The processor's name alone would not do: virtual machines of one name differ in what survives.
     """
-    seen = (cpu_model(), _cpu_line("flags"), _cpu_line("microcode"), platform.release(), torch_version())
+    seen = (cpu_model(), _cpu_line("flags"), _cpu_line("microcode"), platform.release(), torch_version(), _driver())
     return hashlib.sha256("\n".join(seen).encode()).hexdigest()[:24]
 
 
@@ -169,11 +179,13 @@ class BeforeTorch:
 def _tried(name: str, paths: Paths, run: Run | None) -> Device | None:
     def probe() -> dict[str, Any]:
         outcome = (run or child)(name, {})
-        return {**outcome.found, "died": outcome.died}
+        # A device that is away now may be back after the next restart or driver update.
+        unsure = outcome.died or ("" if outcome.found.get("dtype") else outcome.found.get("why") or "it is not right")
+        return {**outcome.found, "unsure": unsure} if unsure else outcome.found
 
     found = remembered(name, paths, probe)
-    if found.get("died") or not found.get("dtype"):
-        log.warning("the device %s is not used: %s", name, found.get("died") or found.get("why") or "it is not there")
+    if found.get("unsure"):
+        log.warning("the device %s is not used: %s", name, found["unsure"])
         return None
     return Device(name, str(found["dtype"]), found)
 
@@ -193,6 +205,13 @@ def _hinted() -> str:
     windows = Path(os.environ.get("SYSTEMROOT", r"C:\Windows")) / "System32" / "nvcuda.dll"
     signs = [Path("/dev/nvidiactl"), Path("/dev/nvidia0"), Path("/dev/dxg"), Path("/dev/kfd"), windows]
     return "cuda" if any(sign.exists() for sign in signs) else ""
+
+
+def _driver() -> str:
+    try:
+        return Path("/proc/driver/nvidia/version").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def _cpu_line(name: str) -> str:

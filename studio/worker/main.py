@@ -73,10 +73,11 @@ def _serve(channel: BlockingChannel, paths: Paths) -> NoReturn:
     )
     device = devices.choose(paths)
     devices.BeforeTorch(lambda: os.environ.update(devices.environment(paths))).install()
-    residency = Residency(device.name)
+    facts = _facts(device)
+    residency = Residency(device.name, budget=lambda: facts["budget"])
     hashes = Hashes(HashCache(paths.data / "hashes.json"))
     runner = Runner(outbox, baton, residency, hashes, device)
-    outbox.send(m.Hello(os.getpid(), device.name, device.dtype, _facts(device)))
+    outbox.send(m.Hello(os.getpid(), device.name, device.dtype, facts))
     _read(channel, runner, baton, residency, paths)
 
 

@@ -67,7 +67,15 @@ def _mps() -> None:
 
 
 def _right(device: str, dtype: str) -> bool:
-    """Whether products, a linear layer and a convolution in `dtype` agree with double precision."""
+    """Whether products, a linear layer and a convolution in `dtype` are there and agree with double precision."""
+    try:
+        return _agrees(device, dtype)
+    except RuntimeError as error:
+        print(f"{device} {dtype}: {error}", file=sys.stderr)
+        return False
+
+
+def _agrees(device: str, dtype: str) -> bool:
     import torch
 
     generator = torch.Generator().manual_seed(0)

@@ -48,15 +48,16 @@ class Hashes:
                 self._thread.start()
         self._asked.put((path, result, ended))
 
-    def get(self, path: str, waiting: Callable[[], None]) -> str:
-        """The hash that was begun, "" when the files could not be read; `waiting` is called while it lasts."""
+    def get(self, path: str, waiting: Callable[[], bool]) -> str:
+        """The hash that was begun; "" when the files could not be read, or when `waiting` gives up on it."""
         with self._lock:
             begun = self._begun.get(path)
         if begun is None:
             return ""
         result, ended = begun
         while not ended.wait(LOOK_S):
-            waiting()
+            if not waiting():
+                return ""
         return result[0] if result else ""
 
     def _work(self) -> None:
@@ -87,7 +88,7 @@ def complete(
     return recipe.model_copy(update=added)
 
 
-def uses(used: dict[str, ModelInfo], hashes: Hashes, waiting: Callable[[], None]) -> list[ModelUse]:
+def uses(used: dict[str, ModelInfo], hashes: Hashes, waiting: Callable[[], bool]) -> list[ModelUse]:
     """The models that took part, each once, with their hashes."""
     found = {info.id: info for info in used.values()}
     return [

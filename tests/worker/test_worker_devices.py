@@ -66,12 +66,32 @@ def test_a_processor_that_dies_whatever_is_tried_keeps_what_works_most(paths: Pa
     assert kept["works"] == ["float32"] and set(kept["deaths"].values()) == {"SIGILL"}
 
 
+def test_a_product_that_is_wrong_counts_like_a_death(paths: Paths):
+    def run(kind: str, extra: dict[str, str]) -> Outcome:
+        return Outcome({"works": list(devices.DTYPES) if extra.get(ISA) == "AVX2" else ["float32"]}, "")
+
+    assert environment(paths, run) == {ISA: "AVX2"}
+
+
+@pytest.mark.expects_log
+@pytest.mark.parametrize("end", ["SIGKILL", "no answer within 180 s", "exit code 1: No module named 'torch'"])
+def test_a_probe_that_could_not_be_made_decides_nothing_and_is_not_kept(paths: Paths, end):
+    asked = []
+
+    def run(kind: str, extra: dict[str, str]) -> Outcome:
+        asked.append(extra)
+        return Outcome({}, end)
+
+    assert environment(paths, run) == {} and asked == [{}]
+    assert environment(paths, run) == {} and asked == [{}, {}]
+
+
 def test_what_was_found_counts_for_this_processor_kernel_and_torch_only(paths: Paths, monkeypatch):
     asked = []
 
     def run(kind: str, extra: dict[str, str]) -> Outcome:
         asked.append(kind)
-        return Outcome({"works": ["float32"]}, "")
+        return Outcome({"works": list(devices.DTYPES)}, "")
 
     for _ in range(2):
         environment(paths, run)
@@ -103,6 +123,8 @@ def test_a_graphics_device_that_fails_its_probe_leaves_the_processor(paths: Path
     monkeypatch.setenv("ATELIER_DEVICE", "cuda")
     device = choose(paths, lambda kind, extra: outcome)
     assert (device.name, device.dtype) == ("cpu", "float32")
+    good = Outcome({"dtype": "float16", "works": ["float16"]}, "")
+    assert choose(paths, lambda kind, extra: good).name == "cuda", "one bad day was kept for ever"
 
 
 def test_the_real_graphics_probe_tells_what_is_there_without_dying(paths: Paths):
