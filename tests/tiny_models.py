@@ -60,7 +60,7 @@ def _save(folder: Path, kind: str, config: Any, seed: int, spread: float) -> Pat
 IDS = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2}
 
 
-def gpt2(folder: Path, seed: int = 1, **changes: Any) -> Path:
+def build_gpt2(folder: Path, seed: int = 1, **changes: Any) -> Path:
     from transformers import GPT2Config
 
     sizes: dict[str, Any] = {"vocab_size": VOCABULARY, "n_positions": CONTEXT, "n_embd": 48, "n_layer": 2, "n_head": 4}
@@ -80,19 +80,19 @@ def _llama_sizes(**changes: Any) -> dict[str, Any]:
     return {**sizes, **IDS, **changes}
 
 
-def llama(folder: Path, seed: int = 2, **changes: Any) -> Path:
+def build_llama(folder: Path, seed: int = 2, **changes: Any) -> Path:
     from transformers import LlamaConfig
 
     return _save(folder, "LlamaForCausalLM", LlamaConfig(**_llama_sizes(**changes)), seed, 0.3)
 
 
-def qwen2(folder: Path, seed: int = 3, **changes: Any) -> Path:
+def build_qwen2(folder: Path, seed: int = 3, **changes: Any) -> Path:
     from transformers import Qwen2Config
 
     return _save(folder, "Qwen2ForCausalLM", Qwen2Config(**_llama_sizes(**changes)), seed, 0.3)
 
 
-def mistral(folder: Path, seed: int = 4, **changes: Any) -> Path:
+def build_mistral(folder: Path, seed: int = 4, **changes: Any) -> Path:
     """With a sliding window of 64 tokens."""
     from transformers import MistralConfig
 
@@ -100,14 +100,14 @@ def mistral(folder: Path, seed: int = 4, **changes: Any) -> Path:
     return _save(folder, "MistralForCausalLM", config, seed, 0.3)
 
 
-def mamba(folder: Path, seed: int = 5, **changes: Any) -> Path:
+def build_mamba(folder: Path, seed: int = 5, **changes: Any) -> Path:
     from transformers import MambaConfig
 
     sizes: dict[str, Any] = {"vocab_size": VOCABULARY, "hidden_size": 32, "num_hidden_layers": 2, "state_size": 8}
     return _save(folder, "MambaForCausalLM", MambaConfig(**{**sizes, **IDS, **changes}), seed, 0.3)
 
 
-def openai_gpt(folder: Path, seed: int = 6, **changes: Any) -> Path:
+def build_openai_gpt(folder: Path, seed: int = 6, **changes: Any) -> Path:
     """An architecture without any cache."""
     from transformers import OpenAIGPTConfig
 
@@ -115,7 +115,20 @@ def openai_gpt(folder: Path, seed: int = 6, **changes: Any) -> Path:
     return _save(folder, "OpenAIGPTLMHeadModel", OpenAIGPTConfig(**{**sizes, **changes}), seed, 0.3)
 
 
-FAMILIES: dict[str, Callable[[Path], Path]] = {"gpt2": gpt2, "llama": llama, "qwen2": qwen2, "mamba": mamba}
+def build_bloom(folder: Path, seed: int = 7, **changes: Any) -> Path:
+    """Positions by ALiBi, eager attention only."""
+    from transformers import BloomConfig
+
+    sizes: dict[str, Any] = {"vocab_size": VOCABULARY, "hidden_size": 32, "n_layer": 2, "n_head": 4}
+    return _save(folder, "BloomForCausalLM", BloomConfig(**{**sizes, **IDS, **changes}), seed, 0.3)
+
+
+FAMILIES: dict[str, Callable[[Path], Path]] = {
+    "gpt2": build_gpt2,
+    "llama": build_llama,
+    "qwen2": build_qwen2,
+    "mamba": build_mamba,
+}
 
 
 # Broken ones: each is `good` copied to `folder`, with one thing wrong.

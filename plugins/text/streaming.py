@@ -56,11 +56,11 @@ class Bytes:
 class Window:
     """For any tokenizer: decodes the last piece together with the new tokens and gives what was added.
 
-    A window that ends in an unfinished character is held, but for no more than eight tokens.
+    A window that ends in an unfinished character is held, but for no more than `held` tokens.
     """
 
-    def __init__(self, tokenizer: Any, before: Sequence[int] = ()):
-        self._tokenizer = tokenizer
+    def __init__(self, tokenizer: Any, before: Sequence[int] = (), held: int = HELD):
+        self._tokenizer, self._held = tokenizer, held
         self._context = list(before[-HELD:])
         self._shown = self._decode(self._context)
         self._new: list[int] = []
@@ -68,7 +68,7 @@ class Window:
     def push(self, token: int) -> str:
         self._new.append(token)
         text = self._added()
-        if not text or (text.endswith(LOST) and len(self._new) <= HELD):
+        if not text or (text.endswith(LOST) and len(self._new) <= self._held):
             return ""
         self._context, self._new = self._new, []
         self._shown = self._decode(self._context)

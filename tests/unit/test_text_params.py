@@ -1,0 +1,113 @@
+"""What text.generate accepts, and its estimate against numbers worked out by hand."""
+
+import pytest
+
+from plugins.text import params as p
+from studio.errors import StudioError
+from studio.sdk.fields import describe
+from studio.sdk.operation import ModelInfo
+from studio.sdk.params import Density
+
+pytestmark = pytest.mark.unit
+
+
+def test_the_form_has_the_agreed_simple_fields() -> None:
+    fields = {field.name: field for field in describe(p.Generate)}
+    simple = [name for name, field in fields.items() if field.ui.density is Density.SIMPLE]
+    assert simple == ["prompt", "model", "max_tokens", "temperature", "top_p", "seed"]
+    assert set(fields) - set(simple) == {"stop", "top_k", "min_p", "typical_p", "repetition_penalty"}
+    assert fields["model"].ui.choices_from == "hub:text-generation"
+    assert (fields["max_tokens"].minimum, fields["max_tokens"].maximum, fields["max_tokens"].default) == (1, 8192, 200)
+    assert all(field.description for field in fields.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("max_tokens", 0),
+        ("max_tokens", 8193),
+        ("temperature", -0.1),
+        ("temperature", 5.1),
+        ("top_p", 0.0),
+        ("top_p", 1.1),
+        ("top_k", 1001),
+        ("min_p", -0.1),
+        ("typical_p", 0.0),
+        ("repetition_penalty", 0.4),
+        ("seed", -1),
+        ("stop", [""]),
+        ("stop", ["a\0"]),
+        ("prompt", "one\0two"),
+        ("prompt", "half \ud83e of a fox"),
+        ("stop", ["\udd8a"]),
+    ],
+)
+def test_values_out_of_range_are_named(name: str, value: object) -> None:
+    with pytest.raises(StudioError) as caught:
+        p.Generate.load({name: value})
+    assert name in caught.value.problems  # type: ignore[attr-defined]
+
+
+def test_a_nul_says_where_it_is() -> None:
+    with pytest.raises(StudioError, match="position 3"):
+        p.Generate.load({"prompt": "one\0two"})
+
+
+def test_escapes_in_stop_strings() -> None:
+    params = p.Generate(stop=[r"\n\n", r"a\tb", r"\\n", r"C:\dir", "end\\", "real\nbreak"])
+    assert params.stops() == ["\n\n", "a\tb", r"\n", r"C:\dir", "end\\", "real\nbreak"]
+
+
+def _info(config: dict, **rest: object) -> ModelInfo:
+    return ModelInfo("m", "/m", "text-generation", config=config, **rest)  # type: ignore[arg-type]
+
+
+GQA = {
+    "num_hidden_layers": 22,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 4,
+    "hidden_size": 2048,
+    "intermediate_size": 5632,
+    "max_position_embeddings": 2048,
+    "vocab_size": 32000,
+}
+
+
+def test_the_estimate_of_a_grouped_query_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(p, "run_bytes", lambda: 4)
+    info = _info(GQA, size=2_200_000_000, dtype="bfloat16")
+    found = p.estimate(p.Generate(prompt="x" * 198, max_tokens=100), lambda ref: info)
+    # 198 bytes count as 100 tokens; heads of 64; 4 bytes each in float32.
+    assert found.parts["key-value cache"] == 2 * 22 * 4 * 64 * 4 * 200
+    assert found.weights == 4_400_000_000
+    assert found.total == sum(found.parts.values())
+    assert found.rungs
+
+
+def test_the_cache_is_no_larger_than_the_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(p, "run_bytes", lambda: 2)
+    info = _info(GQA, size=2_200_000_000, dtype="BF16")
+    found = p.estimate(p.Generate(prompt="x" * 1_000_000, max_tokens=8192), lambda ref: info)
+    assert found.parts["key-value cache"] == 2 * 22 * 4 * 64 * 2 * 2048
+    assert found.weights == 2_200_000_000
+
+
+def test_gpt2_names_its_sizes_differently() -> None:
+    config = {"n_layer": 12, "n_head": 12, "n_embd": 768, "n_positions": 1024}
+    assert p.cache_bytes(config, 1000, 4) == 2 * 12 * 12 * 64 * 4 * 1000
+
+
+def test_a_sliding_window_bounds_the_cache() -> None:
+    config = {**GQA, "sliding_window": 256}
+    assert p.cache_bytes(config, 4000, 4) == 2 * 22 * 4 * 64 * 4 * (256 + p.CHUNK)
+    mixed = {**config, "layer_types": ["sliding_attention", "full_attention"]}
+    assert p.cache_bytes(mixed, 4000, 4) == 2 * 22 * 4 * 64 * 4 * 4000
+
+
+def test_mamba_has_a_state_of_fixed_size_and_no_cache() -> None:
+    config = {"num_hidden_layers": 24, "hidden_size": 768, "intermediate_size": 1536, "state_size": 16, "conv_kernel": 4}
+    assert p.cache_bytes(config, 10, 4) == p.cache_bytes(config, 100_000, 4) == 24 * 1536 * (16 + 4) * 4
+
+
+def test_an_unknown_model_has_no_estimate() -> None:
+    assert p.estimate(p.Generate(prompt="x"), lambda ref: None).total == 0
