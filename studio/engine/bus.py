@@ -1,0 +1,95 @@
+"""What each client still has to hear, merged so that a slow one costs nothing and misses nothing that matters.
+
+The latest progress and preview of a job replace the ones not sent yet; streamed text is joined; changes
+of state are kept, all of them, in order.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from studio.wire.messages import Event
+
+FLUSH_S = 0.016
+BACKLOG = 4 << 20
+MOST_EVENTS = 200_000
+LATEST = frozenset({"progress", "preview", "memory", "queue"})
+
+Send = Callable[[Event], None]
+
+
+class Outbox:
+    """One client's events. `send` gives one to its channel; `pending` tells how much that has not passed on."""
+
+    def __init__(self, send: Send, pending: Callable[[], int], overrun: Callable[[], None]):
+        self._send, self._pending, self._overrun = send, pending, overrun
+        self._events: dict[int, Event] = {}
+        self._latest: dict[tuple[str, str], int] = {}
+        self._next = 0
+        self._flushing: asyncio.TimerHandle | None = None
+        self._last = float("-inf")
+        self.kinds: frozenset[str] | None = frozenset()
+
+    def put(self, event: Event) -> None:
+        """Takes an event; it leaves at once when the client heard nothing for a while, else with the next flush."""
+        if self.kinds is not None and event.kind not in self.kinds:
+            return
+        self._merge(event)
+        if self._flushing is None:
+            loop = asyncio.get_running_loop()
+            wait = max(0.0, self._last + FLUSH_S - loop.time())
+            self._flushing = loop.call_later(wait, self._flush)
+
+    def close(self) -> None:
+        if self._flushing is not None:
+            self._flushing.cancel()
+            self._flushing = None
+
+    def _merge(self, event: Event) -> None:
+        key = (event.kind, event.job)
+        if event.kind == "job":
+            for kind in ("progress", "stream", "preview"):
+                self._latest.pop((kind, event.job), None)
+        elif event.kind in LATEST and key in self._latest:
+            self._events[self._latest[key]] = event
+            return
+        elif event.kind == "stream" and key in self._latest:
+            waiting = self._events[self._latest[key]]
+            if waiting.data["at"] + len(waiting.data["text"]) == event.data["at"]:
+                text = waiting.data["text"] + event.data["text"]
+                self._events[self._latest[key]] = Event("stream", event.job, {"at": waiting.data["at"], "text": text})
+                return
+        self._events[self._next] = event
+        if event.kind in LATEST or event.kind == "stream":
+            self._latest[key] = self._next
+        self._next += 1
+
+    def _flush(self) -> None:
+        self._flushing = None
+        loop = asyncio.get_running_loop()
+        if len(self._events) > MOST_EVENTS:
+            self._events.clear()
+            self._overrun()
+            return
+        if self._pending() > BACKLOG:
+            self._flushing = loop.call_later(FLUSH_S, self._flush)
+            return
+        events, self._events = self._events, {}
+        self._latest.clear()
+        self._last = loop.time()
+        for event in events.values():
+            self._send(event)
+
+
+class Bus:
+    """All clients' outboxes."""
+
+    def __init__(self) -> None:
+        self.outboxes: set[Outbox] = set()
+
+    def publish(self, kind: str, job: str = "", frames: list[bytes] | None = None, /, **data: object) -> None:
+        for outbox in self.outboxes:
+            outbox.put(Event(kind, job, dict(data), frames or []))
+
+    def notice(self, title: str, detail: str = "", hint: str = "", *, level: str = "warning", plugin: str = "") -> None:
+        """Something people should know that belongs to no single request."""
+        self.publish("notice", title=title, detail=detail, hint=hint, level=level, plugin=plugin)

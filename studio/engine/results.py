@@ -1,0 +1,101 @@
+"""The library as the engine sees it: an index kept up to date in a thread of its own, and news of what changed."""
+
+import asyncio
+import functools
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from studio.engine.bus import Bus
+from studio.errors import StudioError
+from studio.library import atomic
+from studio.library.index import Changes, Index
+from studio.paths import Paths
+from studio.sdk.artifact import Artifact
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Results:
+    """Owns the index of one library folder."""
+
+    def __init__(self, paths: Paths, folder: Path, bus: Bus):
+        self._paths, self.folder, self._bus = paths, folder, bus
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="library")
+        self._index: Index | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def open(self) -> None:
+        """Opens the index and looks, in the background, for what others changed in the folder."""
+        self._spawn(self._reconcile())
+
+    async def use_folder(self, folder: Path) -> None:
+        """Moves to another library folder; results made so far stay where they are."""
+        await self._in_thread(self._close)
+        self.folder = folder
+        await self.open()
+
+    async def close(self) -> None:
+        for task in list(self._tasks):
+            await asyncio.wait([task], timeout=10)
+        await self._in_thread(self._close)
+        self._thread.shutdown()
+
+    def prepare(self) -> Path:
+        """The folder, which is made when it is not there. Raises StudioError when the disk refuses."""
+        if not self.folder.is_dir():
+            with atomic.explained(self.folder, None):
+                self.folder.parent.mkdir(parents=True, exist_ok=True)
+            atomic.make_folder(self.folder)
+        return self.folder
+
+    def add(self, artifacts: list[dict[str, Any]]) -> None:
+        """Lists new results soon, and says so."""
+        self._spawn(self._add([Artifact.model_validate(artifact) for artifact in artifacts]))
+
+    async def call(self, work: Callable[[Index], T]) -> T:
+        """Runs `work` on the index in its thread."""
+        return await self._in_thread(lambda: work(self._opened()))
+
+    async def change(self, work: Callable[[Index], Changes]) -> Changes:
+        """As `call`, and tells the clients what is different then."""
+        changes = await self.call(work)
+        if changes.changed or changes.removed:
+            self._bus.publish("library", changed=changes.changed, removed=changes.removed)
+        return changes
+
+    async def _add(self, artifacts: list[Artifact]) -> None:
+        await self.call(lambda index: [index.add(artifact) for artifact in artifacts])
+        self._bus.publish("library", changed=[artifact.id for artifact in artifacts], removed=[])
+
+    async def _reconcile(self) -> None:
+        await self.change(lambda index: index.reconcile())
+
+    def _opened(self) -> Index:
+        if self._index is None:
+            self._index = Index(self._paths.data / "library.sqlite", self.folder)
+        return self._index
+
+    def _close(self) -> None:
+        if self._index is not None:
+            self._index.close()
+            self._index = None
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, functools.partial(work))
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, StudioError):
+            self._bus.notice(error.title, error.detail, error.hint)
+        elif error is not None:
+            log.error("the library failed", exc_info=error)
