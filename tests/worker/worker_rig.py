@@ -22,6 +22,7 @@ from studio.wire.channel import BlockingChannel, Closed
 from studio.wire.messages import Cancelled, Done, Failed, Message, Run, Stream
 
 PROBE = Path(__file__).resolve().parent.parent / "probe_plugin"
+BUNDLED = PROBE.parent.parent / "plugins"
 PATIENCE_S = 60.0
 ENDS = (Done, Failed, Cancelled)
 
@@ -54,7 +55,7 @@ class WorkerProcess:
         self.heard: list[Message] = []
         self.closed = False
         self._changed = threading.Condition()
-        self._operations = discover([PROBE], installed=False).operations()
+        self._operations = discover([PROBE, BUNDLED], installed=False).operations()
         self._reader = threading.Thread(target=self._listen, daemon=True)
         self._reader.start()
 
