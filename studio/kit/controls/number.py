@@ -1,0 +1,224 @@
+"""Numbers: a field on the line of the label and, where the range is closed, a slider below."""
+
+import math
+import re
+from typing import Any
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QWheelEvent
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QSlider, QStyle, QStyleOptionSlider, QWidget
+
+from studio.kit.controls.base import Control
+from studio.kit.controls.scale import STEPS, scale_of, step_of
+from studio.kit.session import Session
+from studio.kit.surface import label
+from studio.sdk.fields import FieldSpec
+
+FIELD = 72
+UNFINISHED = re.compile(r"[+-]?(\d*[.,]?)?([eE][+-]?)?")
+THOUSANDS = re.compile(r"[+-]?\d{1,3}([,' \u00a0\u202f]\d{3})+")
+
+
+def parse(text: str, spec: FieldSpec) -> int | float | None:
+    """The number in `text`. Raises ValueError with words for the person."""
+    text = text.strip()
+    if not text:
+        if spec.optional:
+            return None
+        raise ValueError("A number is needed here.")
+    if THOUSANDS.fullmatch(text) and (spec.kind == "int" or text.count(",") > 1):
+        text = re.sub(r"[,' \u00a0\u202f]", "", text)
+    try:
+        value = float(text.replace(",", "."))
+    except ValueError:
+        raise ValueError(f"“{text[:40]}” is not a number.") from None
+    if not math.isfinite(value):
+        raise ValueError("The number must be finite.")
+    if spec.kind == "int":
+        if value != int(value):
+            raise ValueError("A whole number is needed here.")
+        value = int(text) if re.fullmatch(r"[+-]?\d+", text) else int(value)
+    if (spec.minimum is not None and value < spec.minimum) or (spec.maximum is not None and value > spec.maximum):
+        raise ValueError(f"{between(spec)}.")
+    return value
+
+
+def between(spec: FieldSpec) -> str:
+    """The allowed range, in words."""
+    low, high = (words(limit) if limit is not None else "" for limit in (spec.minimum, spec.maximum))
+    if low and high:
+        return f"Between {low} and {high}"
+    return f"At least {low}" if low else f"At most {high}"
+
+
+def words(value: Any) -> str:
+    """A number as it stands in its field: exact, without needless digits."""
+    if value is None:
+        return ""
+    if isinstance(value, float) and value == int(value) and abs(value) < 1e15:
+        return str(int(value))
+    return repr(value)
+
+
+class NumberEdit(QLineEdit):
+    """A field for one number. stepped(n): arrow keys (1), with Shift or by page (10). abandoned: Esc."""
+
+    stepped = Signal(int)
+    abandoned = Signal()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        by = {Qt.Key.Key_Up: 1, Qt.Key.Key_Down: -1, Qt.Key.Key_PageUp: 10, Qt.Key.Key_PageDown: -10}
+        steps = by.get(Qt.Key(event.key()), 0)
+        if steps:
+            if abs(steps) == 1 and event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+                steps *= 10
+            self.stepped.emit(steps)
+        elif event.key() == Qt.Key.Key_Escape and self.isModified():
+            self.abandoned.emit()
+        else:
+            super().keyPressEvent(event)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        if event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason):
+            self.selectAll()
+
+
+class StillSlider(QSlider):
+    """A slider that leaves the wheel to the page around it, unless it has the keyboard."""
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        if self.hasFocus():
+            super().wheelEvent(event)
+        else:
+            event.ignore()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """A click beside the handle takes it there, ready to be dragged on."""
+        option = QStyleOptionSlider()
+        self.initStyleOption(option)
+        style, kind = self.style(), QStyle.ComplexControl.CC_Slider
+        handle = style.subControlRect(kind, option, QStyle.SubControl.SC_SliderHandle, self)
+        if event.button() == Qt.MouseButton.LeftButton and not handle.contains(event.position().toPoint()):
+            way = self.width() - handle.width()
+            at = int(event.position().x()) - handle.width() // 2
+            self.setSliderPosition(
+                QStyle.sliderValueFromPosition(self.minimum(), self.maximum(), at, way, option.upsideDown)  # type: ignore[attr-defined]
+            )
+        super().mousePressEvent(event)
+
+
+class NumberControl(Control):
+    """A whole or a broken number, with its unit."""
+
+    def __init__(self, spec: FieldSpec, session: Session, parent: QWidget | None = None):
+        super().__init__(spec, session, parent)
+        self._scale = scale_of(spec)
+        self._value: int | float | None = spec.default
+        self._moving = False
+        self.field = NumberEdit()
+        self.field.setProperty("number", True)
+        self.field.setFixedWidth(FIELD)
+        self.field.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.head = QWidget()
+        line = QHBoxLayout(self.head)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(4)
+        line.addWidget(self.field)
+        if spec.ui.unit:
+            line.addWidget(label(spec.ui.unit, muted=True))
+        self.slider: StillSlider | None = None
+        if self._scale is not None:
+            self.slider = StillSlider(Qt.Orientation.Horizontal)
+            self.slider.setRange(0, STEPS)
+            self.slider.setPageStep(STEPS // 10)
+            self.slider.setAccessibleName(f"{spec.title}, slider")
+            self.slider.setAccessibleDescription(spec.description)
+            self.slider.actionTriggered.connect(self._slid)
+            self.column.addWidget(self.slider)
+        self.takes_keyboard(self.field)
+        if spec.optional:
+            self.field.setPlaceholderText(spec.ui.placeholder or "auto")
+        self.field.textEdited.connect(self._typed)
+        self.field.editingFinished.connect(self._finished)
+        self.field.stepped.connect(self._step)
+        self.field.abandoned.connect(self._abandon)
+        self.set_value(spec.default)
+
+    def value(self) -> int | float | None:
+        return self._value
+
+    def set_value(self, value: Any) -> None:
+        self._value = value
+        shown = words(value)
+        if self.field.text() != shown:
+            self.field.setText(shown)
+        self.field.setModified(False)
+        self._place(value)
+
+    def _place(self, value: int | float | None) -> None:
+        if self.slider is not None and self._scale is not None and not self._moving:
+            self.slider.setValue(self._scale.position(self._scale.low if value is None else value))
+
+    def _typed(self, text: str) -> None:
+        """While a number is being typed, its beginning is no mistake yet."""
+        try:
+            value = parse(text, self.spec)
+        except ValueError as error:
+            if not UNFINISHED.fullmatch(text.strip()):
+                self.problem.emit(str(error))
+            return
+        self._take(value)
+
+    def _finished(self) -> None:
+        if not self.field.isModified():
+            return
+        try:
+            value = parse(self.field.text(), self.spec)
+        except ValueError as error:
+            self.problem.emit(str(error))
+            return
+        self._take(value)
+        self.set_value(value)
+
+    def _take(self, value: int | float | None) -> None:
+        self.problem.emit("")
+        self._place(value)
+        if value != self._value:
+            self._value = value
+            self.changed.emit(value)
+
+    def _abandon(self) -> None:
+        self.problem.emit("")
+        self.set_value(self._value)
+
+    def _step(self, steps: int) -> None:
+        low = self.spec.minimum if self.spec.minimum is not None else -math.inf
+        high = self.spec.maximum if self.spec.maximum is not None else math.inf
+        start = self._value if self._value is not None else max(0, low)
+        step = step_of(self.spec)
+        value = min(max(round(start / step + steps) * step, low), high)
+        self._show(int(value) if self.spec.kind == "int" else float(f"{value:.10g}"))
+
+    def _slid(self, _action: int) -> None:
+        """The person moves the slider: by mouse, by keys or by wheel."""
+        if self.slider is None or self._scale is None:
+            return
+        position = self.slider.sliderPosition()
+        value = self._scale.value(position)
+        here = self._scale.position(self._value if self._value is not None else self._scale.low)
+        if value == self._value and position != here:
+            step = math.copysign(self._scale.step, position - here)
+            value = self._scale.snap(value + step)
+        self._moving = self.slider.isSliderDown()
+        self._show(value)
+        self._moving = False
+
+    def _show(self, value: int | float) -> None:
+        """A value that cannot be wrong."""
+        before, moving = self._value, self._moving
+        self.set_value(value)
+        self._moving = moving
+        self.problem.emit("")
+        if value != before:
+            self.changed.emit(value)
