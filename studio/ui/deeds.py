@@ -1,0 +1,150 @@
+"""What the window's actions do. Knows the parts of the window; builds none of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
+
+from studio.kit.action import Action
+from studio.kit.history import History
+from studio.kit.panel import Panel
+from studio.sdk.artifact import Recipe
+from studio.ui.connection import Connection
+from studio.ui.drawer import QueueDrawer
+from studio.ui.drops import Drops
+from studio.ui.host import PanelHost
+from studio.ui.notices import NoticeBar
+from studio.ui.palette import CommandPalette
+from studio.ui.session import PanelSession
+from studio.ui.settings import Settings
+from studio.ui.strip import ActivityStrip
+
+
+@dataclass
+class Parts:
+    """The parts that actions act on."""
+
+    window: QWidget
+    host: PanelHost
+    drawer: QueueDrawer
+    strip: ActivityStrip
+    notice_bar: NoticeBar
+    palette: CommandPalette
+    drops: Drops
+    session: PanelSession
+    settings: Settings
+    connection: Connection
+    undo: History
+
+
+class WindowDeeds:
+    """Implements actions.Deeds."""
+
+    def __init__(self, parts: Parts):
+        self._parts = parts
+
+    def open_panel(self, panel: str, payload: dict[str, Any] | None = None) -> None:
+        """Shows a panel and gives it what another one sent along."""
+        if not self._parts.host.open(panel):
+            self._parts.session.notify("There is no such panel", panel, "warning")
+            return
+        if payload:
+            self._give(panel, payload)
+        current = self._parts.host.current
+        if current is not None and not payload:
+            self._ask("take the keyboard", Panel.focus_prompt)
+
+    def _give(self, panel: str, payload: dict[str, Any]) -> None:
+        """A recipe (with the path of its file) to restore, or paths to take as if they had been dropped."""
+        if payload.get("recipe"):
+            path = payload.get("path")
+            recipe = Recipe.model_validate(payload["recipe"])
+            self._parts.drops.restore(recipe, Path(path) if path else None, first=panel)
+        self._parts.drops.take(str(path) for path in payload.get("paths", ()))
+
+    def _ask(self, what: str, call: Callable[[Panel], Any]) -> Any:
+        return self._parts.host.ask(self._parts.host.current_id, what, call)
+
+    def generate(self) -> None:
+        if self._parts.host.current is not None:
+            self._ask("start", Panel.generate)
+
+    def cancel(self) -> None:
+        """Esc: what lies on top goes first; then the panel's current job."""
+        parts = self._parts
+        focus = QApplication.focusWidget()
+        if parts.palette.isVisible():
+            parts.palette.close_palette()
+        elif parts.notice_bar.list_open:
+            parts.notice_bar.toggle_list()
+        elif parts.drawer.isVisible() and focus is not None and parts.drawer.isAncestorOf(focus):
+            parts.drawer.step_back()
+        elif parts.host.current is not None:
+            self._ask("stop its job", Panel.cancel_current)
+
+    def focus_prompt(self) -> None:
+        if self._parts.host.current is not None:
+            self._ask("take the keyboard", Panel.focus_prompt)
+
+    def undo(self) -> None:
+        self._parts.undo.undo()
+
+    def redo(self) -> None:
+        self._parts.undo.redo()
+
+    def toggle_queue(self) -> None:
+        drawer = self._parts.drawer
+        focus = QApplication.focusWidget()
+        inside = focus is not None and drawer.isAncestorOf(focus)
+        drawer.setVisible(drawer.isHidden())
+        if drawer.isVisible():
+            drawer.waiting_list.view.setFocus()
+        elif inside:
+            self.focus_prompt()
+
+    def toggle_hold(self) -> None:
+        held = self._parts.strip.activity.held
+        self._parts.session.spawn(self._parts.session.call("hold", held=not held))
+
+    def open_palette(self) -> None:
+        self._parts.palette.open()
+
+    def open_files(self) -> None:
+        dialog = QFileDialog(self._parts.window, "Open a result")
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
+        dialog.filesSelected.connect(self._parts.drops.take)
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def toggle_notices(self) -> None:
+        self._parts.notice_bar.toggle_list()
+
+    def set_theme(self, theme: str) -> None:
+        self._parts.settings.set("theme", theme)
+
+    def toggle_density(self) -> None:
+        """Of all panels; it is remembered."""
+        density = self._parts.settings.choices.density
+        self._parts.settings.set("density", "simple" if density == "expert" else "expert")
+
+    def density_changed(self) -> None:
+        density = self._parts.settings.choices.density
+        for id in self._parts.host.built():
+            self._parts.host.ask(id, "change its controls", lambda panel: panel.set_density(density))
+
+    def reconnect(self) -> None:
+        self._parts.connection.retry_now()
+
+    def close_window(self) -> None:
+        self._parts.window.close()
+
+    def has_panel(self) -> bool:
+        return self._parts.host.current is not None
+
+    def panel_actions(self) -> list[Action]:
+        """Those of the panel on show."""
+        if self._parts.host.current is None:
+            return []
+        return list(self._ask("tell its actions", lambda panel: panel.actions()) or [])
