@@ -36,12 +36,11 @@ def write_once(path: Path, data: bytes) -> None:
     with explained(path, len(data)), _partial(path) as partial:
         _fill(partial, data)
         _name_once(partial, path)
-        _sync_folder(path.parent)
 
 
 def replace_via(path: Path, write: Callable[[Path], None]) -> None:
     """Lets `write` fill a temporary file of the same suffix, then gives it the name `path`."""
-    with explained(path, None), _partial(path) as partial:
+    with explained(path, None), _partial(path, suffix=True) as partial:
         write(partial)
         _sync_file(partial)
         partial.replace(path)
@@ -61,7 +60,7 @@ def staged(path: Path) -> Iterator[Path]:
 
     Publish with publish_once(). A disk that refuses becomes a StudioError here.
     """
-    with explained(path, None), _partial(path) as partial:
+    with explained(path, None), _partial(path, suffix=True) as partial:
         yield partial
 
 
@@ -69,7 +68,6 @@ def publish_once(partial: Path, path: Path) -> None:
     """Gives the finished file `partial` the name `path`; FileExistsError when something has that name."""
     _sync_file(partial)
     _name_once(partial, path)
-    _sync_folder(path.parent)
 
 
 def move_once(source: Path, target: Path) -> None:
@@ -158,13 +156,15 @@ def explained(path: Path, size: int | None) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _partial(path: Path) -> Iterator[Path]:
-    """A fresh temporary name beside `path`; whatever still has that name at the end is removed."""
-    # The name is cut so that the longest legal file name still has a legal temporary one. The suffix comes
-    # last because many writers choose the format by it.
+def _partial(path: Path, *, suffix: bool = False) -> Iterator[Path]:
+    """A fresh temporary name beside `path`; whatever still has that name at the end is removed.
+
+    It ends in the suffix of `path` only when asked: a search for `*.json` must not find half a file.
+    """
+    # The name is cut so that the longest legal file name still has a legal temporary one.
     stem = os.fsdecode(os.fsencode(path.name)[:180])
-    suffix = path.suffix if len(os.fsencode(path.suffix)) <= 16 else ""
-    partial = path.parent / f".{stem}.partial-{secrets.token_hex(8)}{suffix}"
+    ending = path.suffix if suffix and len(os.fsencode(path.suffix)) <= 16 else ""
+    partial = path.parent / f".{stem}.partial-{secrets.token_hex(8)}{ending}"
     try:
         yield partial
     finally:
@@ -185,6 +185,17 @@ def _fill(partial: Path, data: bytes) -> None:
 
 
 def _name_once(partial: Path, path: Path) -> None:
+    """Names the file durably; when that cannot be made sure of, the name is taken back."""
+    _link_or_rename(partial, path)
+    try:
+        _sync_folder(path.parent)
+    except OSError:
+        with contextlib.suppress(OSError):
+            path.unlink()
+        raise
+
+
+def _link_or_rename(partial: Path, path: Path) -> None:
     if sys.platform == "win32":
         partial.rename(path)  # refuses an existing target there
         return

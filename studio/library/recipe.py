@@ -78,13 +78,20 @@ def text_of(path: Path | str) -> str:
 
 
 def read_text(path: Path) -> tuple[str, Recipe | None]:
-    """Text and recipe with one read. Bytes that others made invalid come out as replacement characters."""
+    """Text and recipe with one read; None when there is no recipe that can be read.
+
+    Bytes that others made invalid come out as replacement characters.
+    """
     with _opened(path) as file:
         data = file.read()
     split = _split(data)
     if split is None:
         return data.decode("utf-8", "replace"), None
-    return data[: split[0]].decode("utf-8", "replace"), _parse(data[split[1] : split[2]], path)
+    try:
+        recipe = _parse(data[split[1] : split[2]], path)
+    except StudioError:
+        recipe = None  # the text is worth having without it
+    return data[: split[0]].decode("utf-8", "replace"), recipe
 
 
 def png_with(data: bytes, recipe: Recipe) -> bytes:
