@@ -74,8 +74,10 @@ class Runner:
             os._exit(1)
         if fatal:
             os._exit(faults.FATAL_EXIT)
-        self._baton.release(turn)
-        self.tell_memory({"job": run.job, "peak": memory.peak()})
+        try:  # before another job begins a peak of its own
+            self.tell_memory({"job": run.job, "peak": memory.peak()} if self._baton.holds(turn) else {})
+        finally:
+            self._baton.release(turn)
 
     def _say_last(self, message: Message, job: str) -> None:
         try:
