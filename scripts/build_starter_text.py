@@ -166,7 +166,7 @@ children's stories. It writes sentences that read like old fairy tales and it do
 
 | | |
 |---|---|
-| data | 25 public-domain English children's books (boilerplate removed), {train_chars:,} characters after cleaning; one more book, *{held_out}*, was held out whole |
+| data | {books} public-domain English children's books (boilerplate removed), {train_chars:,} characters after cleaning; one more book, *{held_out}*, was held out whole |
 | tokenizer | byte-level BPE, {vocab:,} tokens, trained on the same books |
 | context | {context} tokens |
 | training | {steps:,} steps of {batch_tokens:,} tokens ({epochs:g} epochs), AdamW, cosine schedule, seed {seed}; {minutes:.0f} minutes on {device} |
@@ -260,6 +260,7 @@ def main() -> None:
     chars = len(held_out)
     facts = {
         "params": model.num_parameters(),
+        "books": len(books),
         "train_chars": sum(map(len, books.values())),
         "held_out": HELD_OUT.replace("-", " "),
         "vocab": len(tokenizer),
