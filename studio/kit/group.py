@@ -1,0 +1,75 @@
+"""A titled part of a form that can be folded."""
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+
+from studio.kit.surface import tool_button
+from studio.kit.theme import Theme
+
+
+class Group(QWidget):
+    """`rows` below a heading that folds them. toggled(open): the person folded or unfolded it."""
+
+    toggled = Signal(bool)
+
+    def __init__(self, title: str, rows: Sequence[QWidget], theme: Theme, parent: QWidget | None = None):
+        super().__init__(parent)
+        self.title = title
+        self._theme = theme
+        self.heading = tool_button(title, icon=theme.icon("mdi6.chevron-down"), text=True, heading=True)
+        self.heading.setCheckable(True)
+        self.heading.setChecked(True)
+        self.heading.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.heading.setToolTip("")
+        self._body = QWidget()
+        inner = QVBoxLayout(self._body)
+        inner.setContentsMargins(0, 2, 0, 8)
+        inner.setSpacing(10)
+        for row in rows:
+            inner.addWidget(row)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        column.addWidget(self.heading)
+        column.addWidget(self._body)
+        self.heading.clicked.connect(self._clicked)
+        self._say()
+
+    def is_open(self) -> bool:
+        return self.heading.isChecked()
+
+    def set_open(self, open: bool) -> None:
+        self.heading.setChecked(open)
+        self._body.setVisible(open)
+        self._theme_icon(open)
+        self._say()
+
+    def show_heading(self, shown: bool) -> None:
+        """A form with one group alone needs no heading."""
+        self.heading.setVisible(shown)
+        if not shown:
+            self.set_open(True)
+
+    def _theme_icon(self, open: bool) -> None:
+        right = self.layoutDirection() == Qt.LayoutDirection.RightToLeft
+        closed = "mdi6.chevron-left" if right else "mdi6.chevron-right"
+        self.heading.setIcon(self._theme.icon("mdi6.chevron-down" if open else closed))
+
+    def _say(self) -> None:
+        self.heading.setAccessibleName(f"{self.title}, {'open' if self.is_open() else 'folded'}")
+
+    def _clicked(self, open: bool) -> None:
+        self.set_open(open)
+        self.toggled.emit(open)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """← folds and → unfolds while the heading has the keyboard."""
+        keys = {Qt.Key.Key_Left: False, Qt.Key.Key_Right: True}
+        if self.heading.hasFocus() and Qt.Key(event.key()) in keys:
+            if self.is_open() != keys[Qt.Key(event.key())]:
+                self.heading.click()
+            return
+        super().keyPressEvent(event)
