@@ -69,6 +69,12 @@ def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "data"
 
 
+@pytest.fixture
+def short_folder() -> Path:
+    """An empty folder with a short path, for programs that put sockets below what they are given."""
+    return Path(tempfile.mkdtemp(dir=RUNTIME))
+
+
 class _Warnings(logging.Handler):
     """Collects what a test logged at WARNING or above."""
 

@@ -28,9 +28,11 @@ def status(context: typer.Context, json: AsJson = False) -> None:
     elif found is None:
         print("No engine runs. It starts when a window or a command needs it.")
     else:
-        print(show.lines([(key, value) for key, value in found.items() if not isinstance(value, list)]))
-        for worker in found.get("workers") or []:
-            print(show.lines([("  worker", ", ".join(f"{key} {value}" for key, value in worker.items() if value))]))
+        about = [(key, value) for key, value in found.items() if not isinstance(value, list)]
+        for worker in found["workers"]:
+            jobs = f", {len(worker['jobs'])} jobs" if worker.get("jobs") else ""
+            about.append(("worker", f"{worker['device']}, process {worker['pid']}, {worker['state']}{jobs}"))
+        print(show.lines(about))
 
 
 @app.command()

@@ -47,7 +47,7 @@ class Follower:
 
     def __init__(self, status: show.StatusLine, out: TextIO | None):
         self._status, self._out = status, out
-        self._beside = out is not None and out.isatty()  # text and progress would share one screen
+        self._beside = status.live and out is not None and out.isatty()
         self.outcome = Outcome()
 
     def take(self, kind: str, data: dict[str, Any]) -> None:

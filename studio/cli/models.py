@@ -32,7 +32,10 @@ def models(
         about = (model["capability"], model.get("family", ""), show.size(model.get("size") or 0))
         rows.append((model["id"], *about, show.printable(note)))
     print(show.table(rows, ("MODEL", "CAPABILITY", "FAMILY", "SIZE", "NOTE")))
-    print("\nSearched: " + "; ".join(map(str, answer["folders"])))
+    print()
+    for folder in answer["folders"]:
+        problem = (folder.get("problem") or {}).get("title")
+        print(show.printable(f"Searched: {folder['path']}" + (f" ({problem})" if problem else "")))
 
 
 @app.command()

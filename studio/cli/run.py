@@ -1,6 +1,7 @@
 """`studio run`: one operation with its flags, followed to its end."""
 
 import asyncio
+import os
 import sys
 from typing import Any
 
@@ -58,8 +59,8 @@ def report(outcome: Outcome, status: show.StatusLine, *, as_json: bool) -> None:
     if as_json:
         kept = ("id", "operation", "params", "state", "artifacts", "facts", "error")
         print(show.as_json({key: job.get(key) for key in kept} | {"text": outcome.text}))
-    elif outcome.text and sys.stdout.isatty():
-        print(flush=True)
+    elif outcome.text and not outcome.text.endswith("\n") and _together():
+        print(file=sys.stderr)
     elif not outcome.text and not outcome.pipe_closed:
         for artifact in outcome.artifacts:
             print(artifact["path"])
@@ -75,6 +76,11 @@ def report(outcome: Outcome, status: show.StatusLine, *, as_json: bool) -> None:
         status.say(f"{'Saved' if job.get('state') == 'finished' else 'Kept'} {artifact['path']}")
     if job.get("state") == "finished" and (summary := _summary(job.get("facts") or {})):
         status.say(summary)
+
+
+def _together() -> bool:
+    """Whether text and remarks end up in one place, where a remark must not stick to the last word."""
+    return os.path.samestat(os.fstat(sys.stdout.fileno()), os.fstat(sys.stderr.fileno()))
 
 
 def _summary(facts: dict[str, Any]) -> str:
