@@ -6,12 +6,14 @@ import logging
 import os
 import signal
 import sys
+from pathlib import Path
 
 from studio import logs
 from studio.engine import lock
-from studio.engine.client import SOCKET
+from studio.engine.client import socket_path
 from studio.engine.core import Engine
 from studio.engine.server import Server
+from studio.errors import StudioError
 from studio.paths import Paths, user_paths
 
 log = logging.getLogger(__name__)
@@ -30,20 +32,25 @@ def main(argv: list[str]) -> int:
         os.environ["ATELIER_PLUGINS"] = os.pathsep.join([*known, *options.plugins])
     paths = user_paths(options.data).prepare()
     logs.set_up(paths.logs, "engine", to_stderr=True)
-    held = lock.hold(paths.runtime / "engine.lock")
-    if held is None:
-        print("An engine serves this folder already.", file=sys.stderr)
+    only = lock.EngineLock(paths)
+    if not only.acquire():
+        print(f"An engine serves this folder already: process {only.holder()}.", file=sys.stderr)
         return 0
-    with held:
-        lock.reap_workers(paths.runtime)
+    try:
+        lock.end_orphans(paths.runtime)
         asyncio.run(_serve(paths, options.idle))
+    except StudioError as error:
+        log.error("%s", error)
+        return 1
+    finally:
+        only.release()
     return 0
 
 
 async def _serve(paths: Paths, idle_s: float) -> None:
     engine = Engine(paths)
     await engine.start()
-    server = Server(engine, paths.runtime / SOCKET, idle_s)
+    server = Server(engine, Path(socket_path(paths)), idle_s)
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, server.leaving.set)

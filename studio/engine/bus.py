@@ -10,6 +10,7 @@ from collections.abc import Callable
 from studio.wire.messages import Event
 
 FLUSH_S = 0.016
+STATE_S = 0.0005
 BACKLOG = 4 << 20
 MOST_EVENTS = 200_000
 LATEST = frozenset({"progress", "preview", "memory", "queue"})
@@ -30,14 +31,16 @@ class Outbox:
         self.kinds: frozenset[str] | None = frozenset()
 
     def put(self, event: Event) -> None:
-        """Takes an event; it leaves at once when the client heard nothing for a while, else with the next flush."""
+        """Takes an event. Changes of state leave almost at once; the rest at most every FLUSH_S."""
         if self.kinds is not None and event.kind not in self.kinds:
             return
         self._merge(event)
-        if self._flushing is None:
-            loop = asyncio.get_running_loop()
-            wait = max(0.0, self._last + FLUSH_S - loop.time())
-            self._flushing = loop.call_later(wait, self._flush)
+        loop = asyncio.get_running_loop()
+        mergeable = event.kind in LATEST or event.kind == "stream"
+        due = max(loop.time(), self._last + FLUSH_S) if mergeable else loop.time() + STATE_S
+        if self._flushing is None or due < self._flushing.when():
+            self.close()
+            self._flushing = loop.call_at(due, self._flush)
 
     def close(self) -> None:
         if self._flushing is not None:

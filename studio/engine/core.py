@@ -73,6 +73,7 @@ class Engine:
         self._tasks: list[asyncio.Task[Any]] = []
         self._budget = machine_budget()
         self._record: IO[str] | None = None
+        self._starts: set[asyncio.Task[None]] = set()
 
     # Settings that others ask for ---------------------------------------------------------------------
 
@@ -213,9 +214,13 @@ class Engine:
                 crash.point("done.before_handle")
             effects += self._handle(event, work)
             kinds.add(CHANGES.get(type(event), "change"))
-        if any(isinstance(effect, ev.Start) for effect, _ in effects):
-            kinds.add("start")
+            if isinstance(event, ev.Submitted):
+                self._is_saved(event.job["id"], work)
         self._forget_old(work)
+        # A start need not be durable: without it the job is found waiting, and its receipt tells if it was complete.
+        for effect, _ in effects:
+            if isinstance(effect, ev.Start):
+                self._start_soon(effect)
         await self._save(work, kinds - {"submit"})
         for effect, value in effects:
             self._perform(effect, value)
@@ -227,6 +232,11 @@ class Engine:
                 done.set_exception(problem)
             else:
                 done.set_result(None)
+
+    def _is_saved(self, id: str, work: Commit) -> None:
+        """Leaves out the row that `_admit` wrote, unless more than starting has become of the job."""
+        if self.queue.jobs[id].state in (JobState.QUEUED, JobState.STARTING):
+            work.saves.pop(id, None)
 
     async def _admit(self, batch: list[Pending]) -> dict[str, StudioError]:
         """Makes new jobs durable before the queue knows them, so that one the disk refuses was never there."""
@@ -302,8 +312,6 @@ class Engine:
     def _perform(self, effect: ev.Effect, value: Any) -> None:
         if isinstance(effect, ev.Announce):
             self._announce(value)
-        elif isinstance(effect, ev.Start):
-            asyncio.get_running_loop().create_task(self._start_job(effect.worker, effect.job))
         elif isinstance(effect, ev.Tell):
             kinds: dict[str, Callable[[str], m.Message]] = {"cancel": m.Cancel, "pause": m.Pause, "resume": m.Resume}
             self.supervisor.send(effect.worker, kinds[effect.what](effect.job))
@@ -312,10 +320,18 @@ class Engine:
         elif isinstance(effect, ev.SaveHeld):
             self.publish_counts()
 
+    def _start_soon(self, start: ev.Start) -> None:
+        """Sends a job to its worker: at once when nothing has to be looked up on disk for it."""
+        self.live.begin(start.job.id)
+        if not start.job.models:
+            self._send_run(start.worker, start.job, {})
+            return
+        task = asyncio.get_running_loop().create_task(self._start_with_models(start.worker, start.job))
+        self._starts.add(task)
+        task.add_done_callback(self._starts.discard)
+
     def _announce(self, job: dict[str, Any]) -> None:
         id, state = job["id"], job["state"]
-        if state == JobState.STARTING:
-            self.live.begin(id)
         self.bus.publish("job", id, **job)
         if state in ENDED:
             self.live.forget(id)
@@ -337,11 +353,18 @@ class Engine:
         running = sum(len(self.queue.active(worker)) for worker in self.queue.workers.values())
         return {"waiting": self.queue.waiting_count(), "running": running, "held": self.queue.held}
 
-    async def _start_job(self, worker: str, job: Job) -> None:
-        """Sends a job to its worker; one whose operation or model is gone fails here, in words."""
+    async def _start_with_models(self, worker: str, job: Job) -> None:
+        """Looks the models up in a thread; one that is gone fails the job here, in words."""
+        try:
+            models = await asyncio.to_thread(self.admission.models_of, job)
+        except StudioError as error:
+            self.post(ev.JobFailed(job.id, time.time(), error.to_dict()))
+            return
+        self._send_run(worker, job, models)
+
+    def _send_run(self, worker: str, job: Job, models: dict[str, dict[str, Any]]) -> None:
         try:
             operation = self.plugins.operation(job.operation)
-            models = await asyncio.to_thread(self.admission.models_of, job) if job.models else {}
             folder = self.results.prepare()
         except StudioError as error:
             self.post(ev.JobFailed(job.id, time.time(), error.to_dict()))

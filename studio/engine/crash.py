@@ -6,7 +6,7 @@ ATELIER_CRASH="done.after_commit:3" ends the process with SIGKILL the third time
 import os
 import signal
 
-KINDS = ("submit", "start", "done", "change", "erase")
+KINDS = ("submit", "done", "change", "erase")
 POINTS = (
     *(f"{kind}.{when}_commit" for kind in KINDS for when in ("before", "after")),
     "start.after_send",

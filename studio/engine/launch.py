@@ -1,73 +1,119 @@
-"""Finds the engine of a data folder, or starts one that outlives whoever started it."""
+"""Connects to the engine of a data folder, and starts it when none runs. Imports wire, paths and the client only.
+
+The engine is a process of its own session: it outlives whoever started it. Two starters may race; the lock
+lets one engine live and both connect to it.
+"""
 
 import asyncio
 import contextlib
 import os
 import subprocess
+import sys
+import threading
 import time
+from collections.abc import Sequence
+from pathlib import Path
 
 from studio.engine.client import EngineClient
-from studio.engine.worker_process import command
 from studio.errors import StudioError
 from studio.paths import Paths
 
-START_S = 30.0
+PATIENCE_S = 60.0
 POLL_S = 0.02
-TAIL = 4000
+ABSENT = (FileNotFoundError, ConnectionRefusedError, ConnectionResetError, BrokenPipeError)
+LOG_TAIL = 4000
 
 
-async def connect(paths: Paths, *, idle_s: float | None = None) -> EngineClient:
-    """A client of the running engine, or of one started now. Raises StudioError when it does not come up.
+async def connect(paths: Paths, *, arguments: Sequence[str] = ()) -> EngineClient:
+    """A client of the engine of `paths`, which is started with `arguments` when none runs.
 
-    Two who start one at the same moment end with the same engine: the second process finds the lock taken.
+    Raises StudioError "no-engine" with the end of its log when it cannot be started.
     """
-    with contextlib.suppress(StudioError):
-        return await EngineClient.connect(paths)
-    process = start(paths, idle_s=idle_s)
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline:
-        with contextlib.suppress(StudioError):
-            return await EngineClient.connect(paths)
-        if process.poll() not in (None, 0):
-            break
-        await asyncio.sleep(POLL_S)
-    raise StudioError(
-        "The engine does not start",
-        f"It left with exit code {process.poll()}." if process.poll() is not None else "It did not answer in time.",
-        f"Its log is {paths.logs / 'engine.log'}.",
-        code="engine-lost",
-        log=_tail(paths),
-    )
-
-
-def start(paths: Paths, *, idle_s: float | None = None) -> subprocess.Popen[bytes]:
-    """Starts an engine process on its own: not a child that ends with this one."""
+    client = await _attach(paths)
+    if client is not None:
+        return client
     try:
         paths.prepare()
-        output = (paths.logs / "engine.out").open("wb")
     except OSError as error:
-        raise StudioError(
-            "The data folder cannot be used",
-            f"{paths.data}: {error.strerror}.",
-            "Choose another with --data.",
-            code="data",
-        ) from None
-    argv = [*command("engine"), "--data", str(paths.data)]
-    if idle_s is not None:
-        argv += ["--idle", str(idle_s)]
-    with output:
-        return subprocess.Popen(
-            argv,
+        raise StudioError("The data folder cannot be used", f"{paths.data}: {error}", code="no-engine") from None
+    deadline = time.monotonic() + PATIENCE_S
+    engine: subprocess.Popen[bytes] | None = None
+    while time.monotonic() < deadline:
+        if engine is None or engine.poll() == 0:
+            # One that left with 0 met an engine that was there; if that is leaving, another is needed.
+            engine = start(paths, arguments)
+        elif engine.poll() is not None:
+            raise StudioError(
+                "The engine could not be started",
+                f"It ended with {_ending(engine.returncode)}.",
+                f"Its log is {_output(paths)}.",
+                code="no-engine",
+                log=_tail(paths),
+            )
+        await asyncio.sleep(POLL_S)
+        client = await _attach(paths)
+        if client is not None:
+            return client
+    raise StudioError("The engine does not answer", f"Nobody answered within {PATIENCE_S:.0f} s.", code="no-engine")
+
+
+def start(paths: Paths, arguments: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+    """Starts an engine on its own; it leaves at once, with 0, where one runs already."""
+    command = [sys.executable, "--engine"] if getattr(sys, "frozen", False) else [sys.executable, "-m", "studio.engine"]
+    with _output(paths).open("ab") as output:
+        process = subprocess.Popen(
+            [*command, "--data", str(paths.data), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,
-            stderr=subprocess.STDOUT,
+            stderr=output,
             start_new_session=True,
-            cwd=os.path.sep,
+            env=_environment(),
+            cwd=_home(),
         )
+    # Somebody has to collect its exit code; it may well outlive this process.
+    threading.Thread(target=process.wait, name=f"engine-{process.pid}", daemon=True).start()
+    return process
+
+
+async def _attach(paths: Paths) -> EngineClient | None:
+    """A client that has been answered; None when no engine is there, or one that is leaving."""
+    try:
+        client = await EngineClient.connect(paths)
+    except ABSENT:
+        return None
+    try:
+        await client.call("hello", client="launch", version="")
+    except StudioError as error:
+        await client.close()
+        if error.code != "engine-lost":
+            raise
+        return None
+    return client
+
+
+def _environment() -> dict[str, str]:
+    """The same, with folders that mean the same from any present folder."""
+    plugins = os.environ.get("ATELIER_PLUGINS", "").split(os.pathsep)
+    whole = os.pathsep.join(str(Path(folder).absolute()) for folder in plugins if folder)
+    return {**os.environ, **({"ATELIER_PLUGINS": whole} if whole else {})}
+
+
+def _home() -> str | None:
+    """A folder that will not be unmounted under a process that lives long; None keeps the present one."""
+    # `python -m studio.engine` from a checkout that is not installed finds its package in the present folder.
+    package = Path(__file__).resolve().parents[2]
+    return str(package) if os.access(package, os.R_OK | os.X_OK) else None
+
+
+def _output(paths: Paths) -> Path:
+    return paths.logs / "engine-output.log"
 
 
 def _tail(paths: Paths) -> str:
-    try:
-        return (paths.logs / "engine.out").read_bytes()[-TAIL:].decode("utf-8", "replace")
-    except OSError:
-        return ""
+    with contextlib.suppress(OSError):
+        return _output(paths).read_bytes()[-LOG_TAIL:].decode("utf-8", "replace")
+    return ""
+
+
+def _ending(code: int) -> str:
+    return f"exit code {code}" if code >= 0 else f"signal {-code}"

@@ -1,53 +1,112 @@
-"""One engine a data folder, and no worker of a dead engine beside a living one."""
+"""Locks that the system takes back when their holder is gone: one engine a data folder, no worker of an old one.
+
+Owns EngineLock and the ending of orphaned workers. POSIX only; imports paths and errors.
+"""
 
 import contextlib
-import fcntl
 import logging
 import os
+import re
 import signal
 import time
 from pathlib import Path
 from typing import IO
 
+from studio.errors import StudioError
+from studio.paths import Paths
+
+try:
+    import fcntl
+except ImportError:  # Windows: the socket's port will be the lock there
+    fcntl = None
+
 log = logging.getLogger(__name__)
-REAP_S = 20.0
+WORKER_LOCK = re.compile(r"^worker-(\d+)\.lock$")
+ORPHAN_LIMIT_S = 20.0
+POLL_S = 0.01
 
 
-def hold(path: Path) -> IO[bytes] | None:
-    """The lock, held until the process ends or the file is closed; None when another engine has it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = path.open("ab")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        return None
-    return file
+class EngineLock:
+    """Held for the life of an engine."""
+
+    def __init__(self, paths: Paths):
+        self.file = paths.runtime / "engine.lock"
+        self._held: IO[bytes] | None = None
+
+    def acquire(self) -> bool:
+        """False when another engine holds it; `holder` then says which."""
+        handle = self.file.open("a+b")
+        if not _lock(handle):
+            handle.close()
+            return False
+        handle.truncate(0)
+        handle.write(str(os.getpid()).encode())
+        handle.flush()
+        self._held = handle
+        return True
+
+    def holder(self) -> int:
+        """The process that wrote itself into the lock last; 0 when nobody did."""
+        try:
+            return int(self.file.read_bytes() or b"0")
+        except (OSError, ValueError):
+            return 0
+
+    def release(self) -> None:
+        if self._held is not None:
+            self._held.close()
+            self._held = None
 
 
-def reap_workers(runtime: Path) -> None:
-    """Ends workers of an engine that is gone, and waits until each is: only then may jobs run again.
+def end_orphans(runtime: Path) -> list[int]:
+    """Ends the workers that an engine left behind and waits until they are gone. Blocking.
 
-    A worker holds a lock on `worker-<pid>.lock` for life, so a file that can be locked is a dead one's,
-    and a process id that the system gave to somebody else is never killed.
+    A worker holds a lock for life, so a held lock is a live worker, whatever its process id means by now.
+    Raises StudioError when one will not go: nothing may run beside it.
     """
-    for path in runtime.glob("worker-*.lock"):
-        deadline = time.monotonic() + REAP_S
-        while not _free(path):
-            with contextlib.suppress(ProcessLookupError, ValueError):
-                os.kill(int(path.stem.partition("-")[2]), signal.SIGKILL)
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"the worker of {path.name} does not end")
-            time.sleep(0.01)
-        path.unlink(missing_ok=True)
+    ended = []
+    for file in sorted(runtime.glob("worker-*.lock")):
+        found = WORKER_LOCK.match(file.name)
+        if not found:
+            continue
+        pid = int(found[1])
+        if not _gone(file, pid):
+            ended.append(pid)
+        file.unlink(missing_ok=True)
+    return ended
 
 
-def _free(path: Path) -> bool:
+def _gone(file: Path, pid: int) -> bool:
+    """Whether the worker had gone by itself; after this it has in any case."""
+    deadline = time.monotonic() + ORPHAN_LIMIT_S
+    by_itself = True
+    while True:
+        try:
+            with file.open("r+b") as handle:
+                if _lock(handle):
+                    return by_itself
+        except FileNotFoundError:
+            return by_itself
+        if by_itself:
+            log.warning("ending worker %d of an engine that is gone", pid)
+            by_itself = False
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if time.monotonic() > deadline:
+            raise StudioError(
+                "A worker of an earlier engine does not end",
+                f"Process {pid} still holds {file}.",
+                "End that process, then start again.",
+                code="orphan",
+            )
+        time.sleep(POLL_S)
+
+
+def _lock(handle: IO[bytes]) -> bool:
+    if fcntl is None:
+        return True
     try:
-        with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except FileNotFoundError:
-        return True
+    return True

@@ -47,7 +47,8 @@ def _start(queue: Queue, worker: Worker, job: Job, effects: Effects) -> None:
     job.state, job.worker, job.skipped = JobState.STARTING, worker.id, 0
     job.attempt += 1
     worker.running.add(job.id)
-    _changed(job, effects)
+    # Not saved: a restart puts what was starting or running back where it waited.
+    _changed(job, effects, save=False)
     effects.append(ev.Start(worker.id, job))
 
 

@@ -55,11 +55,11 @@ class Index:
             relative = path.absolute().relative_to(self.library).as_posix()
         except ValueError:
             return None
-        item = read_item(self.library, relative)
-        if item is None:
-            return None
 
         def work(store: Store) -> dict[str, Any] | None:
+            item = read_item(self.library, relative)
+            if item is None:
+                return None
             store.put(item)
             row = store.by_path(relative)
             return self._item(row) if row is not None else None
@@ -124,12 +124,15 @@ class Index:
         gone = [path for path in known if path not in found.stamps and not path.startswith(unread)]
         differ = [path for path, stamp in found.stamps.items() if known.get(path) != stamp]
         touched: set[str] = set()
+        # Files may have been moved since they were listed, but not while the lock is held: looked at again there.
         for start in range(0, len(gone), _BATCH):
-            batch = gone[start : start + _BATCH]
-            touched |= self._run(lambda store, batch=batch: set().union(*(store.drop(path) for path in batch)))
+            with self._lock:
+                batch = [path for path in gone[start : start + _BATCH] if self._is_gone(path)]
+                touched |= self._run(lambda store, batch=batch: set().union(*(store.drop(path) for path in batch)))
         for start in range(0, len(differ), _BATCH):
-            items = [item for path in differ[start : start + _BATCH] if (item := read_item(self.library, path))]
-            touched |= self._run(lambda store, items=items: set().union(*(store.put(item) for item in items)))
+            with self._lock:
+                items = [item for path in differ[start : start + _BATCH] if (item := read_item(self.library, path))]
+                touched |= self._run(lambda store, items=items: set().union(*(store.put(item) for item in items)))
         return self._run(lambda store: _sorted_out(store, touched))
 
     def rebuild(self) -> None:
@@ -167,6 +170,10 @@ class Index:
                 self._run(work)
                 changes.changed.append(identity)
         return changes
+
+    def _is_gone(self, path: str) -> bool:
+        file = self.library / path
+        return file.is_symlink() or not file.is_file()
 
     def _row(self, identity: str) -> sqlite3.Row:
         row = self._run(lambda store: store.get(identity))

@@ -74,14 +74,27 @@ def publish_file(
 
 
 def write_receipt(path: Path, receipt: dict[str, Any]) -> None:
-    """The point after which a job is finished. Raises FileExistsError when it has a receipt already."""
-    atomic.write_once(path, json.dumps(receipt, ensure_ascii=True, separators=(",", ":")).encode("ascii"))
+    """The point after which a job is finished. Raises FileExistsError when it has a receipt already.
+
+    One line; the line's end makes it whole. What a kill left without one is no receipt and is written over.
+    """
+    data = json.dumps(receipt, ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\n"
+    try:
+        atomic.create_small(path, data)
+    except FileExistsError:
+        if read_receipt(path) is not None:
+            raise
+        path.unlink(missing_ok=True)
+        atomic.create_small(path, data)
 
 
 def read_receipt(path: Path) -> dict[str, Any] | None:
-    """The receipt at `path`, or None when there is none. Raises StudioError when the disk damaged it."""
+    """The receipt at `path`, or None when there is no whole one. Raises StudioError when the disk damaged it."""
     try:
-        found = json.loads(path.read_bytes())
+        data = path.read_bytes()
+        if not data.endswith(b"\n"):
+            return None
+        found = json.loads(data)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:

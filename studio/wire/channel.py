@@ -98,5 +98,9 @@ class AsyncChannel:
         with contextlib.suppress(OSError):
             await self._writer.wait_closed()
 
+    def abort(self) -> None:
+        """Ends the channel at once; what was not sent yet is dropped."""
+        self._writer.transport.abort()
+
 
 __all__ = ["AsyncChannel", "BlockingChannel", "Closed", "WireError"]

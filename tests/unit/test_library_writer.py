@@ -2,7 +2,6 @@
 
 import errno
 import hashlib
-import json
 import os
 import subprocess
 import sys
@@ -231,7 +230,12 @@ def test_receipts_are_written_once(tmp_path):
     with pytest.raises(FileExistsError):
         write_receipt(path, {"job": "j1"})
     assert read_receipt(path) == {"job": "j1", "at": 1.5, "prompt": "é"}
-    for damage in (b"", b"{", json.dumps([1]).encode(), b"\xff"):
+    for torn in (b"", b"{", b'{"job": "j1"}'):
+        path.write_bytes(torn)
+        assert read_receipt(path) is None
+        write_receipt(path, {"job": "j2"})
+        assert read_receipt(path) == {"job": "j2"}
+    for damage in (b"{\n", b"[1]\n", b"\xff\n"):
         path.write_bytes(damage)
         with pytest.raises(StudioError) as caught:
             read_receipt(path)

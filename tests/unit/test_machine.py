@@ -51,7 +51,7 @@ def kinds(effects: list[ev.Effect]) -> list[str]:
 def test_a_job_is_durable_before_it_is_started_or_announced():
     told = Told("w")
     effects = told.submit("a")
-    assert kinds(effects) == ["Save", "Announce", "Save", "Announce", "Start"]
+    assert kinds(effects) == ["Save", "Announce", "Announce", "Start"]
     assert told.state("a") is JobState.STARTING
 
 
