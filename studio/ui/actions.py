@@ -39,31 +39,36 @@ SETTINGS, KEYBOARD, ABOUT = "app.settings", "app.keyboard", "app.about"
 def window_actions(deeds: Deeds, panels: Sequence[tuple[str, str]], has_panel: Callable[[], bool]) -> list[Action]:
     """All actions of the window; `panels` are (id, title) in the rail's order."""
     go = [
-        Action(f"go.{id}", f"Go to {title}", f"Ctrl+{i}" if i <= PANEL_KEYS else "", partial(deeds.open_panel, id), None)
+        Action(f"go.{id}", f"Go to {title}", panel_key(i), partial(deeds.open_panel, id))
         for i, (id, title) in enumerate(panels, 1)
     ]
     return [
         *go,
         Action("panel.generate", "Generate", "Ctrl+Return", deeds.generate, has_panel),
-        Action("panel.cancel", "Stop the panel's current job", "Esc", deeds.cancel, None),
+        Action("panel.cancel", "Stop the panel's current job", "Esc", deeds.cancel),
         Action("panel.prompt", "Write in the prompt", "Ctrl+L", deeds.focus_prompt, has_panel),
-        Action("edit.undo", "Undo", "Ctrl+Z", deeds.undo, None),
-        Action("edit.redo", "Redo", "Ctrl+Shift+Z", deeds.redo, None),
-        Action("app.palette", "All actions", "Ctrl+K", deeds.open_palette, None),
-        Action("app.open", "Open a result…", "Ctrl+O", deeds.open_files, None),
-        Action("queue.toggle", "Show or hide the queue", "Ctrl+J", deeds.toggle_queue, None),
-        Action("queue.hold", "Hold the queue, or let it go on", "Ctrl+Shift+J", deeds.toggle_hold, None),
-        Action("notices.toggle", "Show or hide all notices", "Ctrl+Shift+N", deeds.toggle_notices, None),
-        Action("theme.system", "Theme: as the system", "", partial(deeds.set_theme, "system"), None),
-        Action("theme.light", "Theme: light", "", partial(deeds.set_theme, "light"), None),
-        Action("theme.dark", "Theme: dark", "", partial(deeds.set_theme, "dark"), None),
-        Action("density.toggle", "Simple or expert controls", "Ctrl+E", deeds.toggle_density, None),
-        Action("app.settings", "Settings", "Ctrl+,", partial(deeds.open_panel, SETTINGS), None),
-        Action("app.keyboard", "Keyboard", "F1", partial(deeds.open_panel, KEYBOARD), None),
-        Action("app.about", "About and plugins", "", partial(deeds.open_panel, ABOUT), None),
-        Action("engine.retry", "Connect to the engine now", "", deeds.reconnect, None),
-        Action("app.close", "Close the window", "Ctrl+Q", deeds.close_window, None),
+        Action("edit.undo", "Undo", "Ctrl+Z", deeds.undo),
+        Action("edit.redo", "Redo", "Ctrl+Shift+Z", deeds.redo),
+        Action("app.palette", "All actions", "Ctrl+K", deeds.open_palette),
+        Action("app.open", "Open a result…", "Ctrl+O", deeds.open_files),
+        Action("queue.toggle", "Show or hide the queue", "Ctrl+J", deeds.toggle_queue),
+        Action("queue.hold", "Hold the queue, or let it go on", "Ctrl+Shift+J", deeds.toggle_hold),
+        Action("notices.toggle", "Show or hide all notices", "Ctrl+Shift+N", deeds.toggle_notices),
+        Action("theme.system", "Theme: as the system", "", partial(deeds.set_theme, "system")),
+        Action("theme.light", "Theme: light", "", partial(deeds.set_theme, "light")),
+        Action("theme.dark", "Theme: dark", "", partial(deeds.set_theme, "dark")),
+        Action("density.toggle", "Simple or expert controls", "Ctrl+E", deeds.toggle_density),
+        Action("app.settings", "Settings", "Ctrl+,", partial(deeds.open_panel, SETTINGS)),
+        Action("app.keyboard", "Keyboard", "F1", partial(deeds.open_panel, KEYBOARD)),
+        Action("app.about", "About and plugins", "", partial(deeds.open_panel, ABOUT)),
+        Action("engine.retry", "Connect to the engine now", "", deeds.reconnect),
+        Action("app.close", "Close the window", "Ctrl+Q", deeds.close_window),
     ]
+
+
+def panel_key(number: int) -> str:
+    """The shortcut of the panel at this place of the rail, counted from 1."""
+    return f"Ctrl+{number}" if number <= PANEL_KEYS else ""
 
 
 class Shortcuts(QObject):
@@ -89,5 +94,5 @@ class Shortcuts(QObject):
 
 def run(action: Action) -> None:
     """Runs an action if it makes sense now."""
-    if action.enabled is None or action.enabled():
+    if action.is_enabled:
         action.run()

@@ -82,7 +82,7 @@ def title_of(job: dict[str, Any]) -> str:
 
 
 def counted(progress: dict[str, Any]) -> str:
-    """"14/30 · 3.2 it/s · 0:05 left", as much of it as is known."""
+    """ "14/30 · 3.2 it/s · 0:05 left", as much of it as is known."""
     done, total, rate, unit = (progress.get(key) for key in ("done", "total", "rate", "unit"))
     stage = str(progress.get("stage") or "")
     if stage:
@@ -115,7 +115,7 @@ def clock(seconds: float) -> str:
 
 
 def memory_words(memory: dict[str, Any]) -> str:
-    """"GPU 11.2/24 GB"; empty when unknown."""
+    """ "GPU 11.2/24 GB"; empty when unknown."""
     used, total = memory.get("used"), memory.get("total")
     if not total:
         return ""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import QItemSelection, QModelIndex, QPoint, Qt, QTimer, Signal
+from PySide6.QtCore import QItemSelection, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 from studio.ui import queue_commands as commands
 from studio.ui.queue_commands import HISTORY_COMMANDS, PRIORITIES, WAITING_COMMANDS, Command
 from studio.ui.queue_editor import JobEditor
-from studio.ui.queue_model import HISTORY, JOB, QueueModel
+from studio.ui.queue_model import HISTORY, QueueModel
 from studio.ui.queue_rows import JobDelegate
 from studio.ui.session import PanelSession
 from studio.wire.messages import Event
@@ -321,11 +321,15 @@ class QueueDrawer(QWidget):
             for job in reply["jobs"]:
                 await self._session.call("forget", job=job["id"])
 
+    def step_back(self) -> None:
+        """Esc: puts the form away, else asks to be closed."""
+        if self._right.currentWidget() is self._editor:
+            self._editor.put_away()
+        else:
+            self.closed.emit()
+
     def _show_history(self) -> None:
         self._right.setCurrentWidget(self.history_list)
-
-    def job_of(self, index: QModelIndex) -> dict[str, Any] | None:
-        return index.data(JOB)
 
 
 def _button(text: str, tip: str) -> QToolButton:

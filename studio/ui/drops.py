@@ -84,7 +84,7 @@ class Drops:
         )
 
     def _candidates(self, operation: str) -> list[str]:
-        """Panels whose manifest names the operation first, then those that are built; the rest is not built for this."""
+        """Panels whose manifest names the operation, then those that are built; none is built only to be asked."""
         places = self._host.places()
         named = [place.id for place in places if operation in place.entry.operations]
         return named + [id for id in self._host.built() if id not in named]

@@ -22,12 +22,11 @@ from PySide6.QtWidgets import (
 )
 
 from studio.kit.form import ParamsForm
-from studio.kit.panel import Panel
+from studio.kit.panel import EventLike, Panel
 from studio.sdk.artifact import Recipe
 from studio.sdk.manifest import OperationEntry, PanelEntry
 from studio.ui.activity import counted, fraction, title_of
 from studio.ui.queue_rows import STATE_WORDS
-from studio.wire.messages import Event
 
 ENDED = frozenset({"finished", "failed", "cancelled"})
 KEPT_LINES = 5000
@@ -140,14 +139,17 @@ class GenericPanel(Panel):
         self._jobs = {job["id"]: job for job in reversed(reply["jobs"])}
         for id, job in self._jobs.items():
             live = job.get("live") or {}
-            self._texts[id], self._live[id] = str(live.get("stream") or self._texts.get(id, "")), live.get("progress") or {}
+            self._texts[id], self._live[id] = (
+                str(live.get("stream") or self._texts.get(id, "")),
+                live.get("progress") or {},
+            )
         keep = self._selected_id()
         self._list.clear()
         for job in self._jobs.values():
             self._item(job)
         self._select(keep or next(reversed(self._jobs), ""))
 
-    def on_event(self, event: Event) -> None:
+    def on_event(self, event: EventLike) -> None:
         if event.kind == "job" and event.data.get("origin") == self.entry.id:
             self._jobs[event.job] = event.data
             self._item(event.data)
@@ -235,6 +237,3 @@ class GenericPanel(Panel):
         self._choose(recipe.operation)
         params = self.session.params_class(recipe.operation).load(recipe.params, recipe.operation_version)
         self.form.set_value(params.model_dump(mode="json"))
-
-
-

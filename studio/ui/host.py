@@ -7,6 +7,7 @@ place, and every other panel works.
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import Signal
@@ -57,16 +58,24 @@ def places(plugins: Plugins) -> list[Place]:
 
 
 class Page(QWidget):
-    """The room of one panel: what went wrong above, the panel below."""
+    """The room of one panel: what went wrong above, the panel below. `retried`: build the panel once more."""
+
+    retried = Signal()
 
     def __init__(self, id: str, parent: QWidget | None = None):
         super().__init__(parent)
         self.id = id
         self.panel: Panel | None = None
         self._trouble: TroubleView | None = None
+        self._holder = QWidget()
+        self._holder.hide()
+        self._room = QVBoxLayout(self._holder)
+        self._room.setContentsMargins(16, 16, 16, 16)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(0)
+        self._column.addWidget(self._holder)
+        self._column.addStretch(0)
 
     def put(self, panel: Panel) -> None:
         self.panel = panel
@@ -77,14 +86,17 @@ class Page(QWidget):
         if self._trouble is not None and self._trouble.shows(error):
             return
         self.clear_error()
-        self._trouble = TroubleView(error, closable=self.panel is not None)
+        self._trouble = TroubleView(error, closable=self.panel is not None, again=self.panel is None)
         self._trouble.closed.connect(self.clear_error)
-        self._column.insertWidget(0, self._trouble)
+        self._trouble.retried.connect(self.retried)
+        self._room.addWidget(self._trouble)
+        self._holder.show()
 
     def clear_error(self) -> None:
         if self._trouble is not None:
-            self._column.removeWidget(self._trouble)
+            self._room.removeWidget(self._trouble)
             self._trouble.hide()
+            self._holder.hide()
             self._trouble.deleteLater()
             self._trouble = None
 
@@ -152,6 +164,7 @@ class PanelHost(QStackedWidget):
         page = self._pages.get(id)
         if page is None:
             page = self._pages[id] = Page(id)
+            page.retried.connect(partial(self.open, id))
             self.addWidget(page)
         if page.panel is None:
             self._build(page)
@@ -161,7 +174,7 @@ class PanelHost(QStackedWidget):
         place = self._places[page.id]
         try:
             page.put(self._make(place, self._make_session(page.id, page.show_error)))
-        except Exception as error:  # noqa: BLE001 — the plugin door
+        except Exception as error:
             log.warning("the panel %s could not be built", page.id, exc_info=True)
             page.show_error(as_studio_error(error, f"The panel {place.entry.title} could not be opened"))
             return
@@ -193,7 +206,7 @@ class PanelHost(QStackedWidget):
     def _guard(self, page: Page, what: str, call: Callable[..., Any], *args: Any) -> Any:
         try:
             return call(*args)
-        except Exception as error:  # noqa: BLE001 — the plugin door
+        except Exception as error:
             log.warning("the panel %s could not %s", page.id, what, exc_info=True)
             page.show_error(as_studio_error(error, f"{self._places[page.id].entry.title} could not {what}"))
             return None

@@ -34,7 +34,7 @@ class ActionModel(QAbstractListModel):
         self._shown: list[tuple[Action, tuple[int, ...]]] = []
 
     def set_actions(self, actions: Iterable[Action]) -> None:
-        self._all = [action for action in actions if action.enabled is None or action.enabled()]
+        self._all = [action for action in actions if action.is_enabled]
         self.filter("")
 
     def filter(self, typed: str) -> None:
@@ -111,6 +111,7 @@ class CommandPalette(QFrame):
 
     def __init__(self, actions: Callable[[], Iterable[Action]], parent: QWidget):
         super().__init__(parent)
+        self._over = parent
         self.setObjectName("palette")
         self.setAccessibleName("Command palette")
         self._actions = actions
@@ -170,7 +171,7 @@ class CommandPalette(QFrame):
 
     def place(self) -> None:
         """At the top in the middle of the window."""
-        parent = self.parentWidget()
+        parent = self._over
         width = min(WIDTH, parent.width() - 32)
         rows = max(1, min(ROWS, self.model.rowCount()))
         height = self.input.sizeHint().height() + rows * ROW + 32

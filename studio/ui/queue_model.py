@@ -201,7 +201,9 @@ class QueueModel(QAbstractListModel):
 
     async def _renew(self, wanted: set[int], generation: int) -> None:
         """Fetches head and the pages in use again and puts them in place at once."""
-        head = (await self._fetch(states=list(self._head_states), offset=0, limit=500))["jobs"] if self._head_states else []
+        head: list[dict[str, Any]] = []
+        if self._head_states:
+            head = (await self._fetch(states=list(self._head_states), offset=0, limit=500))["jobs"]
         recent = sorted(self._pages)[-6:]
         replies = {page: await self._page(page) for page in sorted({*recent, *wanted} or {0})}
         if generation != self._generation:  # A drag has changed the order meanwhile.

@@ -77,7 +77,7 @@ class JobDelegate(QStyledItemDelegate):
         painter.setBrush(self._tone(STATE_TONES.get(state, "muted"), option.palette))
         painter.drawEllipse(QPoint(mark.center().x(), mark.center().y()), 4, 4)
         half = text.height() // 2
-        first, second = QRect(text.x(), text.y(), text.width(), half), QRect(text.x(), text.y() + half, text.width(), half)
+        first, second = text.adjusted(0, 0, 0, -half), text.adjusted(0, half, 0, 0)
         self._line(painter, option, first, title_of(job), ink)
         self._line(painter, option, second, self.detail(job), ink if selected else muted)
 

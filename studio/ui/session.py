@@ -53,7 +53,7 @@ async def _guarded(work: Coroutine[Any, Any, Any], show: ShowError) -> Any:
         return await work
     except StudioError as error:
         show(error)
-    except Exception as error:  # noqa: BLE001 — the request door: a panel's bug is shown and logged, never swallowed
+    except Exception as error:
         log.exception("a request of the window failed")
         show(as_studio_error(error, "Something went wrong in the window"))
 

@@ -150,6 +150,3 @@ class SettingsPage(Page):
             await self._session.call(method, **params)
         finally:
             await self._load()
-
-
-

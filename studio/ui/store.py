@@ -44,7 +44,7 @@ class JsonStore:
         return values if values is not None else {}
 
     def peek(self) -> dict[str, Any]:
-        """The object in the file or, when that is broken, in its copy; touches nothing, for a file of another process."""
+        """The object in the file, else in its copy. Touches nothing, so it does for a file of another process."""
         values, _ = _parse(self.path)
         return values if values is not None else _parse(self.copy)[0] or {}
 
@@ -75,7 +75,7 @@ class JsonStore:
     def _put_aside(self) -> None:
         """Keeps the broken file for whoever wants to look at it."""
         try:
-            os.replace(self.path, self.path.with_name(self.path.name + ".broken"))
+            self.path.replace(self.path.with_name(self.path.name + ".broken"))
         except OSError as error:
             log.info("%s stays where it is: %s", self.path, error)
 
@@ -102,7 +102,7 @@ def _replace(path: Path, text: str, durable: bool) -> None:
             file.flush()
             if durable:
                 os.fsync(file.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError:
         temporary.unlink(missing_ok=True)
         raise

@@ -120,8 +120,8 @@ class ActivityStrip(QWidget):
         job, progress = self.activity.current, self.activity.progress
         self._show_engine(job is not None)
         self._title.setText(self._headline(job))
-        self._title.setToolTip(self._reason if self._engine is EngineState.LOST else "")
-        self._counts.setText(counted(progress) if job else "")
+        self._counts.setToolTip(self._reason)
+        self._counts.setText(counted(progress) if job else self._reason)
         self._bar.setVisible(job is not None)
         part = fraction(progress)
         self._bar.setRange(0, STEPS if part is not None else 0)

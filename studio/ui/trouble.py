@@ -2,7 +2,16 @@
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPlainTextEdit, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPlainTextEdit,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from studio.errors import StudioError
 
@@ -10,11 +19,14 @@ LOG_HEIGHT = 180
 
 
 class TroubleView(QFrame):
-    """`closed`: the person has read it."""
+    """`closed`: the person has read it. `retried`: they want it tried again; offered when `again` is set."""
 
     closed = Signal()
+    retried = Signal()
 
-    def __init__(self, error: StudioError, *, closable: bool = True, parent: QWidget | None = None):
+    def __init__(
+        self, error: StudioError, *, closable: bool = True, again: bool = False, parent: QWidget | None = None
+    ):
         super().__init__(parent)
         self._error = error
         self.setProperty("error", True)
@@ -26,15 +38,16 @@ class TroubleView(QFrame):
         self._log.setAccessibleName("Details")
         self._log.hide()
         column = QVBoxLayout(self)
-        column.setContentsMargins(16, 12, 12, 12)
+        column.setContentsMargins(16, 12, 12, 8)
         column.setSpacing(4)
         for text, name in ((error.title, "noticeTitle"), (error.detail, "noticeDetail"), (error.hint, "noticeDetail")):
             if text:
                 column.addWidget(_label(text, name))
         column.addWidget(self._log)
-        column.addLayout(self._buttons(closable))
+        column.addLayout(self._buttons(closable, again))
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum)
 
-    def _buttons(self, closable: bool) -> QHBoxLayout:
+    def _buttons(self, closable: bool, again: bool) -> QHBoxLayout:
         row = QHBoxLayout()
         row.setSpacing(8)
         self._fold = _button("Show details")
@@ -44,6 +57,10 @@ class TroubleView(QFrame):
         copy.clicked.connect(self._copy)
         row.addWidget(self._fold)
         row.addWidget(copy)
+        if again:
+            retry = _button("Try again")
+            retry.clicked.connect(self.retried)
+            row.addWidget(retry)
         row.addStretch(1)
         if closable:
             close = _button("Close")

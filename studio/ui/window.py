@@ -15,7 +15,7 @@ from studio.kit.history import History
 from studio.kit.theme import Theme
 from studio.paths import Paths
 from studio.ui import look, pages
-from studio.ui.actions import ABOUT, KEYBOARD, SETTINGS, Shortcuts, window_actions
+from studio.ui.actions import ABOUT, KEYBOARD, SETTINGS, Shortcuts, panel_key, window_actions
 from studio.ui.bridge import Bridge
 from studio.ui.connection import Connection
 from studio.ui.deeds import Parts, WindowDeeds
@@ -102,8 +102,7 @@ class Window(QWidget):
         self.deeds = WindowDeeds(parts)
         self.actions_known = window_actions(self.deeds, panels, self.deeds.has_panel)
         items = [
-            RailItem(place.id, place.entry.title, place.entry.icon, f"Ctrl+{i}" if i <= 8 else "")
-            for i, place in enumerate(known, 1)
+            RailItem(place.id, place.entry.title, place.entry.icon, panel_key(i)) for i, place in enumerate(known, 1)
         ]
         items.append(RailItem(SETTINGS, "Settings", "mdi6.cog-outline", "Ctrl+,", low=True))
         self.rail = Rail(items, context.theme.icon)

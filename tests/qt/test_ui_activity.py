@@ -43,7 +43,10 @@ def test_a_second_attempt_begins_at_nothing():
 def test_a_listing_replaces_what_was_known():
     activity = Activity()
     activity.take(job("old", "running"))
-    jobs = [{"id": "new", "state": "running", "live": {"progress": {"done": 1, "total": 2}}}, {"id": "w", "state": "queued"}]
+    jobs = [
+        {"id": "new", "state": "running", "live": {"progress": {"done": 1, "total": 2}}},
+        {"id": "w", "state": "queued"},
+    ]
     activity.load({"jobs": jobs, "waiting": 7, "held": True})
     assert list(activity.jobs) == ["new"]
     assert (activity.waiting, activity.held, activity.progress) == (7, True, {"done": 1, "total": 2})
@@ -96,5 +99,5 @@ def test_beginnings_of_words_and_runs_come_first():
     order = [thing for thing, _ in ranked("gt", [(name, name) for name in names])]
     assert order[0] in ("Go to Text", "Go to Library")
     assert [t for t, _ in ranked("library", [(n, n) for n in names])] == ["Go to Library"]
-    assert [t for t, _ in ranked("sett", [(n, n) for n in names])][0] == "Settings"
+    assert next(t for t, _ in ranked("sett", [(n, n) for n in names])) == "Settings"
     assert [t for t, _ in ranked("", [(n, n) for n in names])] == names

@@ -17,7 +17,14 @@ pytestmark = pytest.mark.qt
 
 
 def job(number: int, state: str = "queued", **more) -> dict:
-    return {"id": f"j{number}", "state": state, "operation": "probe.noop", "params": {}, "title": f"Job {number}", **more}
+    return {
+        "id": f"j{number}",
+        "state": state,
+        "operation": "probe.noop",
+        "params": {},
+        "title": f"Job {number}",
+        **more,
+    }
 
 
 class Engine:
@@ -34,7 +41,12 @@ class Engine:
         await asyncio.sleep(0)
         source = self.waiting if "queued" in states else self.ended if "finished" in states else self.running
         source = list(reversed(source)) if newest else source
-        return {"total": len(source), "waiting": len(self.waiting), "held": False, "jobs": [dict(j) for j in source[offset : offset + limit]]}
+        return {
+            "total": len(source),
+            "waiting": len(self.waiting),
+            "held": False,
+            "jobs": [dict(j) for j in source[offset : offset + limit]],
+        }
 
 
 @pytest.fixture

@@ -52,7 +52,9 @@ def test_the_draft_of_a_panel_that_was_not_opened_is_kept(qapp, tmp_path):
     assert saved == {"gone.panel": {"prompt": "keep me"}, "text.panel": {"prompt": "new"}}
 
 
-@pytest.mark.parametrize("rubbish", [b"", b"{", b"[1, 2]", b"\xff\xfe\x00", b'{"drafts": 5, "geometry": []}', b"[" * 5000])
+@pytest.mark.parametrize(
+    "rubbish", [b"", b"{", b"[1, 2]", b"\xff\xfe\x00", b'{"drafts": 5, "geometry": []}', b"[" * 5000]
+)
 def test_damaged_drafts_are_ignored_and_told_of(qtbot, tmp_path, rubbish):
     path = tmp_path / "drafts.json"
     path.write_bytes(rubbish)
