@@ -28,7 +28,8 @@ class Studio:
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "studio", *arguments]
         pipe = subprocess.PIPE
-        return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=self.environment)
+        # Unbuffered: what was read ahead would be lost to communicate().
+        return subprocess.Popen(command, bufsize=0, stdin=pipe, stdout=pipe, stderr=pipe, env=self.environment)
 
     def __call__(self, *arguments: str, stdin: bytes = b"", expect: int = 0) -> subprocess.CompletedProcess[str]:
         with self.start(*arguments) as process:
