@@ -30,7 +30,7 @@ EMPTY = {"str": "", "int": 0, "float": 0.0, "bool": False, "strings": []}
 class ParamsForm(QWidget):
     """changed: the value is another, whoever changed it. density_wanted: the person asks for all controls.
 
-    skip: fields that are shown elsewhere; `rest` gives their values where the whole is needed (the fit).
+    exclude: fields that are shown elsewhere; `rest` gives their values where the whole is needed (the fit).
     operation: its id, so that the model's control can say whether it fits. history: edits become undo steps.
     """
 
@@ -42,7 +42,7 @@ class ParamsForm(QWidget):
         params_class: type[Params],
         session: Session,
         *,
-        skip: Iterable[str] = (),
+        exclude: Iterable[str] = (),
         operation: str = "",
         rest: Callable[[], Values] | None = None,
         history: History | None = None,
@@ -52,8 +52,8 @@ class ParamsForm(QWidget):
         self._params, self._session, self._rest, self._history = params_class, session, rest, history
         self._density = Density.SIMPLE
         self._owner = object()
-        skipped = set(skip)
-        self.specs = [spec for spec in describe(params_class) if spec.name not in skipped]
+        elsewhere = set(exclude)
+        self.specs = [spec for spec in describe(params_class) if spec.name not in elsewhere]
         self._values: Values = {spec.name: _initial(spec) for spec in self.specs}
         self.rows: dict[str, Row] = {}
         for spec in self.specs:
@@ -73,7 +73,7 @@ class ParamsForm(QWidget):
     # the value -------------------------------------------------------------------------------
 
     def value(self) -> Values:
-        """The last valid value of every field that is not skipped."""
+        """The last valid value of every field that is not shown elsewhere."""
         return dict(self._values)
 
     def set_value(self, values: Values) -> None:
@@ -131,7 +131,7 @@ class ParamsForm(QWidget):
         visible = [group for group, names in self.groups.items() if any(shown[name] for name in names)]
         for group in self.groups:
             group.setVisible(group in visible)
-            group.show_heading(len(visible) > 1)
+            group.show_heading(len(visible) > 1 and not self._says_itself(group))
         hidden = [name for name, on in shown.items() if not on and not self.is_default(name) and self._is_active(name)]
         self._hidden.setVisible(bool(hidden) and self._density == Density.SIMPLE)
         if hidden:
@@ -158,7 +158,7 @@ class ParamsForm(QWidget):
         self.check_fit()
 
     def check_fit(self) -> None:
-        """Asks whether it fits, a moment after the last change. Call it when a skipped field has changed."""
+        """Asks whether it fits, a moment after the last change. Call it when a field shown elsewhere has changed."""
         for row in self.rows.values():
             if isinstance(row.control, ModelControl):
                 row.control.check({**self._values, **(self._rest() if self._rest else {})})
@@ -199,13 +199,18 @@ class ParamsForm(QWidget):
     def _want_all(self) -> None:
         self.density_wanted.emit(Density.EXPERT.value)
 
+    def _says_itself(self, group: Group) -> bool:
+        """Whether a heading would only repeat the label of the group's one field."""
+        names = self.groups[group]
+        return len(names) == 1 and self.rows[names[0]].spec.title.lower() == group.title.lower()
+
     def _is_active(self, name: str) -> bool:
         """Whether the field means anything with the other values."""
         when = self.rows[name].spec.ui.visible_when
         return when is None or self._values.get(when[0]) == when[1]
 
     def _problems(self, values: Values) -> dict[str, str]:
-        """What the params class says against `values`, by field; "" for the whole. Skipped fields are not judged."""
+        """What the params class says against `values`, by field; "" for the whole. Fields shown elsewhere are not judged."""
         try:
             self._params.load(values)
         except StudioError as error:
@@ -259,7 +264,11 @@ class ParamsForm(QWidget):
 def _initial(spec: FieldSpec) -> Any:
     """The default; for a field without one, the plainest value that its control can show."""
     if not spec.required:
-        return list(spec.default) if isinstance(spec.default, tuple | list) else getattr(spec.default, "value", spec.default)
+        return (
+            list(spec.default)
+            if isinstance(spec.default, tuple | list)
+            else getattr(spec.default, "value", spec.default)
+        )
     if spec.optional:
         return None
     if spec.kind == "choice":

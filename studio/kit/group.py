@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from studio.kit.surface import tool_button
+from studio.kit.surface import push_button
 from studio.kit.theme import Theme
 
 
@@ -19,11 +19,9 @@ class Group(QWidget):
         super().__init__(parent)
         self.title = title
         self._theme = theme
-        self.heading = tool_button(title, icon=theme.icon("mdi6.chevron-down"), text=True, heading=True)
+        self.heading = push_button(title, heading=True)
         self.heading.setCheckable(True)
         self.heading.setChecked(True)
-        self.heading.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.heading.setToolTip("")
         self._body = QWidget()
         inner = QVBoxLayout(self._body)
         inner.setContentsMargins(0, 2, 0, 8)
@@ -36,7 +34,7 @@ class Group(QWidget):
         column.addWidget(self.heading)
         column.addWidget(self._body)
         self.heading.clicked.connect(self._clicked)
-        self._say()
+        self._show_state(True)
 
     def is_open(self) -> bool:
         return self.heading.isChecked()
@@ -44,8 +42,7 @@ class Group(QWidget):
     def set_open(self, open: bool) -> None:
         self.heading.setChecked(open)
         self._body.setVisible(open)
-        self._theme_icon(open)
-        self._say()
+        self._show_state(open)
 
     def show_heading(self, shown: bool) -> None:
         """A form with one group alone needs no heading."""
@@ -53,13 +50,11 @@ class Group(QWidget):
         if not shown:
             self.set_open(True)
 
-    def _theme_icon(self, open: bool) -> None:
+    def _show_state(self, open: bool) -> None:
         right = self.layoutDirection() == Qt.LayoutDirection.RightToLeft
         closed = "mdi6.chevron-left" if right else "mdi6.chevron-right"
         self.heading.setIcon(self._theme.icon("mdi6.chevron-down" if open else closed))
-
-    def _say(self) -> None:
-        self.heading.setAccessibleName(f"{self.title}, {'open' if self.is_open() else 'folded'}")
+        self.heading.setAccessibleName(f"{self.title}, {'open' if open else 'folded'}")
 
     def _clicked(self, open: bool) -> None:
         self.set_open(open)

@@ -39,6 +39,9 @@ class Row(QWidget):
         head = QHBoxLayout()
         head.setSpacing(4)
         head.addWidget(title)
+        if self.spec.ui.unit and self.spec.ui.unit.lower() not in self.spec.title.lower().split():
+            head.addWidget(label(f"({self.spec.ui.unit})", muted=True))
+        unit_end = head.count()
         head.addStretch(1)
         if control.head is not None:
             head.addWidget(control.head)
@@ -52,7 +55,7 @@ class Row(QWidget):
             control.setParent(self)
             control.hide()
         column.addWidget(self._note)
-        head.insertWidget(1, self.reset_button, 0, Qt.AlignmentFlag.AlignVCenter)
+        head.insertWidget(unit_end, self.reset_button, 0, Qt.AlignmentFlag.AlignVCenter)
         control.changed.connect(self._changed)
         control.problem.connect(self._wrong)
         self.reset_button.clicked.connect(self._reset)

@@ -47,7 +47,9 @@ def label(text: str = "", *, wrap: bool = False, selectable: bool = False, **sty
     return found
 
 
-def tool_button(title: str, *, icon: QIcon | None = None, text: bool = False, help: str = "", **style: Any) -> QToolButton:
+def tool_button(
+    title: str, *, icon: QIcon | None = None, text: bool = False, help: str = "", **style: Any
+) -> QToolButton:
     """A flat button; with an icon alone unless `text`. Reachable by keyboard, named for screen readers."""
     found = QToolButton()
     found.setAutoRaise(True)

@@ -11,7 +11,7 @@ from studio.sdk.fields import FieldSpec
 
 
 class Control(QWidget):
-    """changed(value): the person chose another valid value. problem(words): what was typed is none; "" when it is again.
+    """changed(value): the person chose another valid value. problem(words): what was typed is none; "" takes it back.
 
     `set_value` says nothing to `changed`. `head` is a part that stands on the line of the label, if any;
     `edit` is the part that takes the keyboard and is marked when the value is wrong.

@@ -112,8 +112,8 @@ class LinesControl(Control):
         self.changed.emit(list(value))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent) and watched in self.chips:
-            if event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
-                self._remove(self.chips.index(watched))  # type: ignore[arg-type]
-                return True
+        pressed = event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent) and event.key()
+        if pressed in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace) and watched in self.chips:
+            self._remove(self.chips.index(watched))  # type: ignore[arg-type]
+            return True
         return super().eventFilter(watched, event)

@@ -6,12 +6,11 @@ from typing import Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QWheelEvent
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QSlider, QStyle, QStyleOptionSlider, QWidget
+from PySide6.QtWidgets import QLineEdit, QSlider, QStyle, QStyleOptionSlider, QWidget
 
 from studio.kit.controls.base import Control
 from studio.kit.controls.scale import STEPS, scale_of, step_of
 from studio.kit.session import Session
-from studio.kit.surface import label
 from studio.sdk.fields import FieldSpec
 
 FIELD = 72
@@ -120,13 +119,7 @@ class NumberControl(Control):
         self.field.setProperty("number", True)
         self.field.setFixedWidth(FIELD)
         self.field.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self.head = QWidget()
-        line = QHBoxLayout(self.head)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.setSpacing(4)
-        line.addWidget(self.field)
-        if spec.ui.unit:
-            line.addWidget(label(spec.ui.unit, muted=True))
+        self.head = self.field
         self.slider: StillSlider | None = None
         if self._scale is not None:
             self.slider = StillSlider(Qt.Orientation.Horizontal)

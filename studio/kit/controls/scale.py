@@ -61,7 +61,10 @@ def step_of(spec: FieldSpec) -> float:
     if spec.kind == "int":
         return 1
     low, high = spec.minimum, spec.maximum
-    low, high = (low if spec.ui.soft_min is None else spec.ui.soft_min), (high if spec.ui.soft_max is None else spec.ui.soft_max)
+    low, high = (
+        (low if spec.ui.soft_min is None else spec.ui.soft_min),
+        (high if spec.ui.soft_max is None else spec.ui.soft_max),
+    )
     if low is None or high is None or high <= low:
         return 0.1
     return 10.0 ** math.floor(math.log10((high - low) / 50))
