@@ -210,7 +210,7 @@ class ParamsForm(QWidget):
         return when is None or self._values.get(when[0]) == when[1]
 
     def _problems(self, values: Values) -> dict[str, str]:
-        """What the params class says against `values`, by field; "" for the whole. Fields shown elsewhere are not judged."""
+        """What the params class says against `values`, by field; "" for the whole. Fields elsewhere are not judged."""
         try:
             self._params.load(values)
         except StudioError as error:

@@ -17,7 +17,10 @@ from studio.sdk.params import Params, Ui
 
 @dataclass(frozen=True, slots=True)
 class FieldSpec:
-    """One field. kind: "int", "float", "bool", "str", "choice" or "strings"; optional: None is allowed."""
+    """One field. kind: "int", "float", "bool", "str", "choice" or "strings"; optional: None is allowed.
+
+    above, below: the minimum, the maximum itself is not allowed.
+    """
 
     name: str
     kind: str
@@ -31,6 +34,8 @@ class FieldSpec:
     multiple_of: float | None
     choices: tuple[Any, ...]
     ui: Ui
+    above: bool = False
+    below: bool = False
 
 
 def describe(params: type[Params]) -> list[FieldSpec]:
@@ -42,17 +47,18 @@ def _spec(name: str, field: FieldInfo) -> FieldSpec:
     kind, optional, choices = _kind(field.annotation)
     low = high = multiple = None
     ui = Ui()
+    above = below = False
     for item in _metadata(field):
         if isinstance(item, Ui):
             ui = item
         elif isinstance(item, annotated_types.Ge):
             low = item.ge
         elif isinstance(item, annotated_types.Gt):
-            low = item.gt
+            low, above = item.gt, True
         elif isinstance(item, annotated_types.Le):
             high = item.le
         elif isinstance(item, annotated_types.Lt):
-            high = item.lt
+            high, below = item.lt, True
         elif isinstance(item, annotated_types.MultipleOf):
             multiple = item.multiple_of
     default = None if field.is_required() else field.get_default(call_default_factory=True)
@@ -69,6 +75,8 @@ def _spec(name: str, field: FieldInfo) -> FieldSpec:
         multiple_of=multiple,  # type: ignore[arg-type]
         choices=choices,
         ui=ui,
+        above=above,
+        below=below,
     )
 
 

@@ -37,17 +37,23 @@ def parse(text: str, spec: FieldSpec) -> int | float | None:
         if value != int(value):
             raise ValueError("A whole number is needed here.")
         value = int(text) if re.fullmatch(r"[+-]?\d+", text) else int(value)
-    if (spec.minimum is not None and value < spec.minimum) or (spec.maximum is not None and value > spec.maximum):
+    low, high = spec.minimum, spec.maximum
+    if low is not None and (value < low or (spec.above and value == low)):
+        raise ValueError(f"{between(spec)}.")
+    if high is not None and (value > high or (spec.below and value == high)):
         raise ValueError(f"{between(spec)}.")
     return value
 
 
 def between(spec: FieldSpec) -> str:
     """The allowed range, in words."""
-    low, high = (words(limit) if limit is not None else "" for limit in (spec.minimum, spec.maximum))
-    if low and high:
+    low, high = words(spec.minimum), words(spec.maximum)
+    if low and high and not (spec.above or spec.below):
         return f"Between {low} and {high}"
-    return f"At least {low}" if low else f"At most {high}"
+    least = f"{'more than' if spec.above else 'at least'} {low}" if low else ""
+    most = f"{'less than' if spec.below else 'at most'} {high}" if high else ""
+    found = " and ".join(part for part in (least, most) if part)
+    return found[:1].upper() + found[1:]
 
 
 def words(value: Any) -> str:
@@ -190,6 +196,8 @@ class NumberControl(Control):
         high = self.spec.maximum if self.spec.maximum is not None else math.inf
         start = self._value if self._value is not None else max(0, low)
         step = step_of(self.spec)
+        low += step if self.spec.above else 0
+        high -= step if self.spec.below else 0
         value = min(max(round(start / step + steps) * step, low), high)
         self._show(int(value) if self.spec.kind == "int" else float(f"{value:.10g}"))
 

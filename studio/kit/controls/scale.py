@@ -40,18 +40,19 @@ class Scale:
         return self._typed(min(max(value, self.low), self.high))
 
     def _typed(self, value: float) -> float:
-        return int(round(value)) if self.whole else float(f"{value:.10g}")
+        return round(value) if self.whole else float(f"{value:.10g}")
 
 
 def scale_of(spec: FieldSpec) -> Scale | None:
     """The slider of a number; None when its range is open, so that no slider makes sense."""
-    low = spec.minimum if spec.ui.soft_min is None else spec.ui.soft_min
-    high = spec.maximum if spec.ui.soft_max is None else spec.ui.soft_max
+    low, high = _ends(spec)
     if low is None or high is None or high <= low:
         return None
-    whole = spec.kind == "int"
+    whole, step = spec.kind == "int", step_of(spec)
+    low += step if spec.above and low == spec.minimum else 0
+    high -= step if spec.below and high == spec.maximum else 0
     wide = whole and low >= 0 and high - low >= WIDE
-    return Scale(low, high, step_of(spec), whole, 3.0 if wide else 1.0)
+    return Scale(low, high, step, whole, 3.0 if wide else 1.0)
 
 
 def step_of(spec: FieldSpec) -> float:
@@ -60,14 +61,19 @@ def step_of(spec: FieldSpec) -> float:
         return float(spec.ui.step or spec.multiple_of or 1)
     if spec.kind == "int":
         return 1
-    low, high = spec.minimum, spec.maximum
-    low, high = (
-        (low if spec.ui.soft_min is None else spec.ui.soft_min),
-        (high if spec.ui.soft_max is None else spec.ui.soft_max),
-    )
+    low, high = _ends(spec)
     if low is None or high is None or high <= low:
         return 0.1
     return 10.0 ** math.floor(math.log10((high - low) / 50))
+
+
+def _ends(spec: FieldSpec) -> tuple[float | None, float | None]:
+    """The slider's range: the soft limits, else the allowed ones."""
+    soft = spec.ui
+    return (
+        spec.minimum if soft.soft_min is None else soft.soft_min,
+        spec.maximum if soft.soft_max is None else soft.soft_max,
+    )
 
 
 def _two_digits(value: float) -> float:
