@@ -1,0 +1,106 @@
+"""The library's right side: the whole text of one thing, and the facts of its recipe."""
+
+import datetime
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFormLayout, QFrame, QLabel, QPlainTextEdit, QScrollArea, QVBoxLayout, QWidget
+
+SHOWN = 400_000
+
+
+def facts(item: dict[str, Any], recipe: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """What is worth knowing about a thing and how it was made, as (name, words)."""
+    recipe = recipe or {}
+    params, noted = dict(recipe.get("params") or {}), dict(recipe.get("facts") or {})
+    models = [m for m in recipe.get("models") or () if isinstance(m, dict)]
+    made = float(recipe.get("created") or item.get("created") or 0)
+    rows = [
+        ("Made", datetime.datetime.fromtimestamp(made).strftime("%Y-%m-%d %H:%M") if made > 0 else ""),
+        ("By", str(recipe.get("operation") or item.get("operation") or "")),
+        ("Model", ", ".join(str(m.get("ref", "")) for m in models) or str(item.get("model") or "")),
+        ("Weights", ", ".join(str(m["sha256"])[:16] + "…" for m in models if m.get("sha256"))),
+    ]
+    skipped = {"prompt", "model"}
+    rows += [(name_of(key), words(value)) for key, value in params.items() if key not in skipped]
+    rows += [(name_of(key), words(value)) for key, value in noted.items() if key not in ("prompt_chars", "seed")]
+    versions = recipe.get("versions") or {}
+    rows += [
+        ("Device", " · ".join(filter(None, (str(recipe.get("device") or ""), str(recipe.get("dtype") or ""))))),
+        ("Versions", ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))),
+        ("File", str(item.get("path") or "")),
+    ]
+    return [(name, value) for name, value in rows if value]
+
+
+def name_of(key: str) -> str:
+    return key.replace("_", " ").capitalize()
+
+
+def words(value: Any) -> str:
+    """A value as it reads on screen; empty for one that was not set."""
+    if value is None or value == [] or value == "":
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(repr(v) if isinstance(v, str) else words(v) for v in value)
+    return str(value)
+
+
+class Preview(QWidget):
+    """Shows one item; empty until told to."""
+
+    def __init__(self, parent: QWidget | None = None):
+        super().__init__(parent)
+        self.text = QPlainTextEdit()
+        self.text.setReadOnly(True)
+        self.text.setAccessibleName("Text of the selected result")
+        self.text.setTabChangesFocus(True)
+        self._facts = QWidget()
+        self._form = QFormLayout(self._facts)
+        self._form.setContentsMargins(0, 0, 8, 0)
+        self._form.setHorizontalSpacing(16)
+        self._form.setVerticalSpacing(4)
+        self._form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setWidget(self._facts)
+        scroll.setAccessibleName("How it was made")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(8)
+        layout.addWidget(self.text, 3)
+        layout.addWidget(scroll, 2)
+
+    def show_item(self, item: dict[str, Any], *, note: str = "") -> None:
+        """Shows text and facts; `note` stands in for a text that cannot be shown."""
+        text = item.get("text")
+        whole = text if isinstance(text, str) else note or str(item.get("excerpt") or "")
+        if len(whole) > SHOWN:
+            whole = whole[:SHOWN] + f"\n\n… {len(whole) - SHOWN:,} more characters; open the file to see them."
+        if self.text.toPlainText() != whole:
+            self.text.setPlainText(whole)
+        self._show_facts(facts(item, item.get("recipe")))
+
+    def clear(self) -> None:
+        self.text.clear()
+        self._show_facts([])
+
+    def _show_facts(self, rows: list[tuple[str, str]]) -> None:
+        while self._form.rowCount():
+            self._form.removeRow(0)
+        for name, value in rows:
+            shown = QLabel(value)
+            shown.setTextFormat(Qt.TextFormat.PlainText)
+            shown.setWordWrap(True)
+            shown.setTextInteractionFlags(
+                Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+            )
+            shown.setAccessibleName(name)
+            label = QLabel(name)
+            label.setProperty("muted", True)
+            self._form.addRow(label, shown)

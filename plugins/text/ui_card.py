@@ -1,0 +1,199 @@
+"""One result of the text panel: the text, what is going on, and what can be done with it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QProgressBar, QToolButton, QVBoxLayout, QWidget
+
+from studio.kit.error import ErrorView
+from studio.kit.surface import label, tool_button
+from studio.kit.theme import Theme
+
+from .ui_flow import FlowText
+from .ui_results import Result, about, status
+
+PROMPT_SHOWN = 3000
+
+WORDS = {
+    "again": ("Again", "Makes exactly this once more: same settings, same seed"),
+    "vary": ("Vary", "Same settings, a new seed"),
+    "continue": ("Continue", "Takes this text as the new prompt and writes on"),
+    "copy": ("Copy", "Copies the whole text"),
+    "stop": ("Stop", "Stops and keeps what was made so far (Esc)"),
+    "retry": ("Retry", "Runs this request once more"),
+    "restore": ("Put back", "Takes the file out of the trash"),
+    "use": ("Use as input", "Puts this text into the prompt editor"),
+    "settings": ("Use these settings", "Puts prompt, settings and seed of this result into the form"),
+    "lock": ("Lock this seed", "Every next result uses this seed until the lock is opened"),
+    "recipe": ("Copy recipe", "Copies everything that is needed to make this again"),
+    "folder": ("Show in folder", "Opens the folder of the file"),
+    "delete": ("Delete", "Moves the file to the trash (Del); Ctrl+Z brings it back"),
+}
+ICONS = {
+    "again": "mdi6.refresh",
+    "vary": "mdi6.shuffle-variant",
+    "continue": "mdi6.arrow-right",
+    "copy": "mdi6.content-copy",
+    "stop": "mdi6.stop",
+    "retry": "mdi6.refresh",
+    "restore": "mdi6.delete-restore",
+}
+MORE = ("use", "settings", "lock", "recipe", "folder", "delete")
+
+
+def offered(result: Result) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Which actions make sense: those with a button of their own, and those in the menu."""
+    if not result.ended:
+        return ("stop",), ("settings",)
+    if result.trashed:
+        return ("restore",), ("use", "settings", "lock")
+    if result.state == "failed":
+        return ("retry",), ("settings", *(("copy", "folder") if result.artifact else ()), "delete")
+    if result.gone or (result.state == "cancelled" and not result.whole.strip()):
+        return ("again", "vary"), ("settings", "lock", "delete")
+    more = MORE if result.artifact or result.path else tuple(id for id in MORE if id != "folder")
+    return ("again", "vary", "continue", "copy"), more
+
+
+class ResultCard(QFrame):
+    """asked: (action, result id). `find` gives the result of an id."""
+
+    asked = Signal(str, str)
+
+    def __init__(self, id: str, find: Callable[[str], Result | None], theme: Theme, parent: QWidget | None = None):
+        super().__init__(parent)
+        self.id = id
+        self._find, self._theme = find, theme
+        self._buttons_for: object = None
+        self._error: ErrorView | None = None
+        self._error_for: dict[str, Any] | None = None
+        self.setProperty("card", True)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.text = FlowText(theme.colour("muted"))
+        theme.changed.connect(self._dress)
+        self.note = label(wrap=True, muted=True)
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(False)
+        self._bar.setFixedHeight(3)
+        self._bar.setAccessibleName("Progress of this result")
+        self.state = label(muted=True)
+        self.state.setAccessibleName("State")
+        self._foot = QHBoxLayout()
+        self._foot.setSpacing(4)
+        self._foot.addWidget(self.state, 1)
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(16, 16, 16, 8)
+        self._layout.setSpacing(8)
+        for widget in (self.note, self.text, self._bar):
+            self._layout.addWidget(widget)
+        self._layout.addLayout(self._foot)
+        self._buttons: list[QToolButton] = []
+
+    def show_result(self, result: Result) -> None:
+        """Brings everything up to date; streamed text is only appended."""
+        self._show_text(result)
+        self._show_note(result)
+        self._show_progress(result)
+        self._show_error(result)
+        self._show_buttons(result)
+        self.setAccessibleName(f"Result: {result.prompt[:60]}")
+
+    def error_text(self) -> str:
+        """What went wrong, as it is shown; empty when nothing did."""
+        if self._error is None or not self._error_for:
+            return ""
+        return " ".join(words.text() for words in (self._error.title, self._error.detail, self._error.hint))
+
+    def refresh(self) -> None:
+        result = self._find(self.id)
+        if result is not None:
+            self.show_result(result)
+
+    def _show_text(self, result: Result) -> None:
+        prompt = result.prompt
+        if result.saved is not None and not result.saved.startswith(prompt):
+            prompt = ""
+        self.text.show_parts(folded(prompt), result.continuation)
+
+    def _dress(self) -> None:
+        self.text.set_prompt_colour(self._theme.colour("muted"))
+
+    def _show_note(self, result: Result) -> None:
+        note = result.gone
+        if len(result.prompt) > PROMPT_SHOWN:
+            note = note or f"The prompt has {len(result.prompt):,} characters; its end is shown."
+        self.note.setText(note)
+        self.note.setVisible(bool(note))
+
+    def _show_progress(self, result: Result) -> None:
+        self.state.setText(" · ".join(part for part in (status(result), self._meta(result)) if part))
+        self._bar.setVisible(result.working)
+        total = result.progress.get("total")
+        self._bar.setRange(0, int(total or 0))
+        if total:
+            self._bar.setValue(int(result.progress.get("done") or 0))
+
+    @staticmethod
+    def _meta(result: Result) -> str:
+        return f"seed {result.seed}" if result.seed is not None else ""
+
+    def _show_error(self, result: Result) -> None:
+        error = result.error if result.state in ("failed", "queued", "cancelled") else None
+        if error and self._error is None:
+            self._error = ErrorView(self._theme)
+            self._layout.insertWidget(self._layout.count() - 1, self._error)
+        if self._error is not None and error != self._error_for:
+            self._error.show_error(error, about(result))
+        self._error_for = error
+
+    def _show_buttons(self, result: Result) -> None:
+        wanted = offered(result)
+        if wanted == self._buttons_for:
+            return
+        focused = next((b.property("action") for b in self._buttons if b.hasFocus()), None)
+        for button in self._buttons:
+            self._foot.removeWidget(button)
+            button.deleteLater()
+        self._buttons_for = wanted
+        shown, more = wanted
+        self._buttons = [self._button(id) for id in shown]
+        if more:
+            self._buttons.append(self._menu_button(more))
+        for button in self._buttons:
+            self._foot.addWidget(button)
+            if focused == button.property("action"):
+                button.setFocus()
+
+    def _button(self, id: str) -> QToolButton:
+        title, help = WORDS[id]
+        button = tool_button(title, icon=self._theme.icon(ICONS[id]), text=True, help=help)
+        button.setProperty("action", id)
+        button.clicked.connect(lambda: self.asked.emit(id, self.id))
+        return button
+
+    def _menu_button(self, ids: tuple[str, ...]) -> QToolButton:
+        button = tool_button("More", icon=self._theme.icon("mdi6.dots-horizontal"))
+        button.setProperty("action", "more")
+        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(button)
+        menu.setToolTipsVisible(True)
+        for id in ids:
+            title, help = WORDS[id]
+            action = menu.addAction(title)
+            action.setToolTip(help)
+            action.triggered.connect(lambda _on=False, id=id: self.asked.emit(id, self.id))
+        button.setMenu(menu)
+        return button
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Delete and event.modifiers() == Qt.KeyboardModifier.NoModifier:
+            self.asked.emit("delete", self.id)
+            return
+        super().keyPressEvent(event)
+
+
+def folded(prompt: str) -> str:
+    """The end of a very long prompt: laying out a megabyte for a card helps nobody."""
+    return prompt if len(prompt) <= PROMPT_SHOWN else "…" + prompt[-PROMPT_SHOWN:]

@@ -1,0 +1,136 @@
+"""The text panel's widgets and where they stand. Knows nothing of jobs."""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+
+from studio.kit.density import DensitySwitch
+from studio.kit.empty import EmptyState
+from studio.kit.fit import FitLine
+from studio.kit.form import ParamsForm
+from studio.kit.models import ModelPicker
+from studio.kit.prompt import PromptEditor
+from studio.kit.session import Session
+from studio.kit.surface import label, push_button
+from studio.sdk.params import Params
+
+from .ui_card import ResultCard
+from .ui_starter import StarterCard
+from .ui_work import WorkArea
+
+OWN = ("prompt", "model")
+"""Params with a place of their own, outside of the form."""
+
+
+class TextLayout(QWidget):
+    """Title, work area and prompt on the left; the controls and the buttons on the right."""
+
+    density_changed = Signal(str)
+
+    def __init__(
+        self,
+        title: str,
+        session: Session,
+        operation: str,
+        params: type[Params],
+        make_card: Callable[[str], ResultCard],
+        parent: QWidget | None = None,
+    ):
+        super().__init__(parent)
+        self._session = session
+        shape = session.theme.shape
+        self._one, self._two, self._three = (shape("space", name) for name in ("one", "two", "three"))
+        self.form = ParamsForm(params, session, exclude=OWN)
+        self.prompt = PromptEditor("Write the beginning; the model goes on from there")
+        # One history for the whole panel: the editor's own would undo in another order.
+        self.prompt.setUndoRedoEnabled(False)
+        self.model = ModelPicker(session, "text-generation", described=False)
+        self.density = DensitySwitch()
+        self.fit = FitLine(session, operation)
+        self.work = WorkArea(make_card)
+        self.starter = StarterCard(session.theme)
+        self.empty = EmptyState(
+            "Nothing written yet",
+            "Write the beginning of a text below. The model goes on where you stop.",
+            "Generate",
+            icon=session.theme.icon("mdi6.text-box-outline"),
+        )
+        self.generate = push_button("Generate  ⌃↵", primary=True, help="Continues the prompt (Ctrl+Return)")
+        self.stop = push_button("Stop", help="Stops and keeps what was made so far (Esc)")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addLayout(self._left(title), 1)
+        row.addWidget(self._right())
+        for wanted in (self.density.changed, self.form.density_wanted):
+            wanted.connect(self.set_density)
+            wanted.connect(self.density_changed)
+
+    def _left(self, title: str) -> QVBoxLayout:
+        head = QHBoxLayout()
+        head.setContentsMargins(self._three, self._two, self._three, self._one)
+        head.setSpacing(self._two)
+        head.addWidget(label(title, title=True))
+        head.addStretch(1)
+        head.addWidget(self.density)
+        self.model.setFixedWidth(248)
+        head.addWidget(self.model)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self.work)
+        self._stack.addWidget(self.empty)
+        note = QHBoxLayout()
+        note.setContentsMargins(self._three, 0, self._three, self._one)
+        note.addWidget(self.starter)
+        foot = QHBoxLayout()
+        foot.setContentsMargins(self._three, self._one, self._three, self._two)
+        foot.addWidget(self.prompt)
+        column = QVBoxLayout()
+        column.setSpacing(0)
+        column.addLayout(head)
+        column.addLayout(note)
+        column.addWidget(self._stack, 1)
+        column.addLayout(foot)
+        return column
+
+    def _right(self) -> QFrame:
+        side = QFrame()
+        side.setObjectName("controls")
+        side.setProperty("column", True)
+        side.setFixedWidth(self._session.theme.shape("size", "column"))
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(self.form)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(self._one)
+        buttons.addWidget(self.generate, 1)
+        buttons.addWidget(self.stop)
+        below = QVBoxLayout()
+        below.setContentsMargins(self._two, self._one, self._two, self._two)
+        below.setSpacing(self._one)
+        below.addWidget(self.fit)
+        below.addLayout(buttons)
+        column = QVBoxLayout(side)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(scroll, 1)
+        column.addLayout(below)
+        return side
+
+    def set_density(self, density: str) -> None:
+        """ "simple" or "expert"; values stay."""
+        self.density.set_value(density)
+        self.form.set_density(density)
+
+    def show_empty(self, empty: bool) -> None:
+        self._stack.setCurrentWidget(self.empty if empty else self.work)
+
+    def show_busy(self, busy: bool, stoppable: bool, connected: bool) -> None:
+        """Generate becomes Queue while work runs; Stop is there while something of this panel can be stopped."""
+        self.generate.setText("Queue  ⌃↵" if busy else "Generate  ⌃↵")
+        self.generate.setAccessibleName("Queue" if busy else "Generate")
+        self.generate.setEnabled(connected)
+        self.stop.setEnabled(stoppable and connected)

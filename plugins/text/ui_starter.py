@@ -1,0 +1,50 @@
+"""The unobtrusive card that says what the small starter model is for."""
+
+from typing import Any
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
+
+from studio.kit.theme import Theme
+
+
+class StarterCard(QFrame):
+    """Shown while a starter model is chosen, until it is put away. wanted: open the models panel."""
+
+    wanted = Signal()
+    dismissed = Signal()
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None):
+        super().__init__(parent)
+        self.setProperty("notice", "info")
+        self.setAccessibleName("About the starter model")
+        self._label = QLabel()
+        self._label.setTextFormat(Qt.TextFormat.PlainText)
+        self._label.setWordWrap(True)
+        more = QPushButton("Models")
+        more.setProperty("flat", True)
+        more.setToolTip("Opens the models panel, where folders with larger models are added")
+        close = QToolButton()
+        close.setIcon(theme.icon("mdi6.close"))
+        close.setToolTip("Do not show this again")
+        close.setAccessibleName("Put this note away")
+        more.clicked.connect(self.wanted)
+        close.clicked.connect(self.dismissed)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(12, 4, 4, 4)
+        row.setSpacing(8)
+        row.addWidget(self._label, 1)
+        row.addWidget(more)
+        row.addWidget(close)
+        self.hide()
+
+    def show_model(self, entry: dict[str, Any] | None) -> None:
+        """The model that is chosen; nothing is shown for one that is no starter model, or for None."""
+        starter = bool(entry and entry.get("starter"))
+        if entry and starter:
+            name = entry.get("title") or entry.get("id")
+            self._label.setText(
+                f"{name} is a small starter model that has read only fairy tales. It works at once and offline; "
+                "a larger model writes about anything."
+            )
+        self.setVisible(starter)
