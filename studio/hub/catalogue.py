@@ -206,7 +206,7 @@ def _signature(place: Place) -> str:
 
 def _outside(ref: str) -> ModelEntry | None:
     """A model that `ref` is the path of, in no chosen folder."""
-    path = Path(ref).expanduser()
+    path = Path(os.path.expanduser(ref))  # noqa: PTH111  Path.expanduser() raises for an unknown user
     try:
         if not path.is_absolute() or not path.exists():
             return None

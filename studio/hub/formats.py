@@ -74,12 +74,14 @@ def read_header(path: Path) -> Header:
         ) from None
     if len(raw) < length:
         raise truncated(path, 8 + length, status.st_size)
+    if raw.count(b'"data_offsets"') > TENSOR_LIMIT:  # before the work of parsing them
+        raise _too_many(path, raw.count(b'"data_offsets"'))
     table = _table(path, raw)
     metadata = _metadata(path, table.pop("__metadata__", {}))
     if not table:
         raise broken(path, "It holds no tensors.")
     if len(table) > TENSOR_LIMIT:
-        raise broken(path, f"It lists {len(table):,} tensors; {TENSOR_LIMIT:,} are the limit.", code="unsafe")
+        raise _too_many(path, len(table))
     parameters, dtypes, end = _tensors(path, table)
     whole = 8 + length + end
     if status.st_size < whole:
@@ -159,6 +161,10 @@ def _instead(path: Path, start: bytes, size: int, length: int) -> StudioError:
         limit = f"{HEADER_LIMIT:,} bytes are the limit"
         return broken(path, f"Its header claims to be {length:,} bytes long; {limit}.", code="unsafe")
     return broken(path, "It is not in the safetensors format.", code="not-safetensors")
+
+
+def _too_many(path: Path, count: int) -> StudioError:
+    return broken(path, f"It lists {count:,} tensors; {TENSOR_LIMIT:,} are the limit.", code="unsafe")
 
 
 def _table(path: Path, raw: bytes) -> dict[str, Any]:

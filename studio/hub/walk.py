@@ -150,12 +150,13 @@ def _kind(names: frozenset[str]) -> Literal["model", "pipeline", "collection"] |
 def _marks(entries: Iterable[os.DirEntry[str]]) -> tuple[Mark, ...]:
     marks: list[Mark] = []
     for entry in entries:
+        link = ""
         try:
-            status = entry.stat()
             link = str(Path(entry.path).readlink()) if entry.is_symlink() else ""
+            status = entry.stat()
             marks.append((entry.name, status.st_size, status.st_mtime_ns, link))
         except OSError:
-            marks.append((entry.name, -1, 0, ""))
+            marks.append((entry.name, -1, 0, link))
     marks.sort()
     return tuple(marks)
 
