@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from transformers import generation
+from transformers.generation import logits_process as hf
 
 from benchmarks.rig import report
 from plugins.text.decoding import Continuation
@@ -69,9 +69,12 @@ def theirs(language: Language, prompt: list[int], count: int) -> float:
     return count / took
 
 
-def alternating(first: Callable[[], float], second: Callable[[], float], rounds: int) -> tuple[list[float], list[float]]:
+def alternating(
+    first: Callable[[], float], second: Callable[[], float], rounds: int
+) -> tuple[list[float], list[float]]:
     """Each in turn, with the order swapped every round; one of each beforehand, uncounted."""
-    first(), second()
+    first()
+    second()
     one, two = [], []
     for i in range(rounds):
         for call, results in ((first, one), (second, two)) if i % 2 else ((second, two), (first, one)):
@@ -81,15 +84,15 @@ def alternating(first: Callable[[], float], second: Callable[[], float], rounds:
 
 def processors(settings: Settings) -> Callable[[torch.Tensor], int]:
     """What generate() does with the logits of one step."""
-    steps = generation.LogitsProcessorList([generation.TemperatureLogitsWarper(settings.temperature)])
+    steps = hf.LogitsProcessorList([hf.TemperatureLogitsWarper(settings.temperature)])
     if settings.top_k:
-        steps.append(generation.TopKLogitsWarper(settings.top_k))
+        steps.append(hf.TopKLogitsWarper(settings.top_k))
     if settings.top_p < 1:
-        steps.append(generation.TopPLogitsWarper(settings.top_p))
+        steps.append(hf.TopPLogitsWarper(settings.top_p))
     if settings.min_p:
-        steps.append(generation.MinPLogitsWarper(settings.min_p))
+        steps.append(hf.MinPLogitsWarper(settings.min_p))
     if settings.typical_p < 1:
-        steps.append(generation.TypicalLogitsWarper(settings.typical_p))
+        steps.append(hf.TypicalLogitsWarper(settings.typical_p))
     before = torch.zeros((1, 1), dtype=torch.long)
 
     def choose(logits: torch.Tensor) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 from studio.errors import StudioError
 from studio.sdk.artifact import Artifact, Kind
 from studio.sdk.operation import JobCancelled, ModelInfo
+from studio.sdk.operation import Models as AnyModels
 
 Stop = Callable[["Context", str], bool]
 
@@ -66,7 +67,7 @@ class Context:
 
     def __init__(self, models: Models, stop: Stop | None = None, turns: Turns | None = None, job: str = "job"):
         self.job, self.device, self.dtype = job, "cpu", "float32"
-        self.models = models
+        self.models: AnyModels = models
         self.pieces: list[str] = []
         self.steps: list[tuple[int, int | None, float | None]] = []
         self.stages: list[tuple[str, int | None, int | None]] = []

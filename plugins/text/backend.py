@@ -23,10 +23,9 @@ class Generate:
             ctx.stage(f"Loading {info.id}")
             return load(info, ctx.device, ctx.dtype)
 
-        with ctx.models.use(params.model, loader, key=f"text-{ctx.dtype}") as language:
-            # Only here, in the job's own thread: weights are loaded outside, so that they stay ordinary tensors.
-            with torch.inference_mode():
-                self._write(params, ctx, language)
+        # Weights are loaded before inference mode begins, so that they stay ordinary tensors.
+        with ctx.models.use(params.model, loader, key=f"text-{ctx.dtype}") as language, torch.inference_mode():
+            self._write(params, ctx, language)
 
     def _write(self, params: Params, ctx: JobContext, language: Language) -> None:
         prompt = encode(params.prompt, language)

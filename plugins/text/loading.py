@@ -185,27 +185,25 @@ def reads_in_chunks(language: Language) -> bool:
 
 def _tokenizer(folder: Path, config: PreTrainedConfig) -> Any:
     try:
+        # The tokenizers library has no exception of its own for a file cut short; json has.
+        if (folder / "tokenizer.json").is_file():
+            json.loads((folder / "tokenizer.json").read_bytes())
         tokenizer = AutoTokenizer.from_pretrained(
             str(folder), config=config, local_files_only=True, trust_remote_code=False
         )
-    except (*BROKEN, RuntimeError, RecursionError) as error:
+    except (*BROKEN, RuntimeError) as error:
         raise StudioError(
             "The model's tokenizer could not be loaded", _words(error), "Get its files again.", code="tokenizer"
         ) from error
-    except Exception as error:
-        # The tokenizers library raises bare Exception for a file it cannot parse, and nothing more precise.
-        if type(error) is not Exception:
-            raise
-        raise StudioError("The model's tokenizer is damaged", _words(error), "Get it again.", code="tokenizer") from None
     tokenizer.model_max_length = sys.maxsize  # lengths are checked against the model, with numbers
     return tokenizer
 
 
 def _model(folder: Path, config: PreTrainedConfig, dtype: torch.dtype) -> Any:
-    known = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
+    known: Any = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
     kind = known[0] if isinstance(known, tuple) else known
     try:
-        model, report = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             str(folder),
             config=config,
             dtype=dtype,
@@ -233,6 +231,7 @@ def _model(folder: Path, config: PreTrainedConfig, dtype: torch.dtype) -> Any:
             "Its files may be damaged, or of a kind this version cannot use.",
             code="model-load",
         ) from error
+    model, report = loaded
     missing = sorted(report["missing_keys"])
     if missing:
         raise StudioError(

@@ -18,46 +18,59 @@ SHORT = {"f64": "float64", "f32": "float32", "bf16": "bfloat16", "f16": "float16
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\"}
 
 
+def _slider(density: Density, step: float = 0.01, **rest: float) -> Ui:
+    return Ui(group="Sampling", density=density, widget="slider", step=step, **rest)  # type: ignore[arg-type]
+
+
 class Generate(Params):
     """Raw completion: the model goes on where the prompt ends."""
 
-    prompt: Prompt = Field("", description="The text to go on from.")
+    prompt: Prompt = Field(default="", description="The text to go on from.")
     model: Annotated[str, Ui(widget="model", group="Model", choices_from="hub:text-generation")] = Field(
-        "", description="The language model; empty for the default one."
+        default="", description="The language model; empty for the default one."
     )
-    max_tokens: Annotated[int, Field(ge=1, le=8192), Ui(group="Length", unit="tokens", soft_min=16, soft_max=1024)] = (
-        Field(200, description="Stop after this many tokens. A token is about three quarters of an English word.")
+    max_tokens: Annotated[int, Ui(group="Length", unit="tokens", soft_min=16, soft_max=1024)] = Field(
+        default=200, ge=1, le=8192, description="Stop after this many tokens, about three quarters as many words."
     )
     stop: Annotated[list[str], Ui(group="Length", density=Density.EXPERT, widget="lines")] = Field(
         default_factory=list,
         max_length=16,
         description=r"Stop before any of these texts; \n is a line break, \t a tab, \\ a backslash.",
     )
-    temperature: Annotated[
-        float, Field(ge=0, le=5), Ui(group="Sampling", widget="slider", step=0.05, soft_min=0, soft_max=2)
-    ] = Field(0.8, description="Low is predictable, high is surprising; 0 always takes the likeliest token.")
-    top_p: Annotated[float, Field(gt=0, le=1), Ui(group="Sampling", widget="slider", step=0.01)] = Field(
-        1.0, title="Top-p", description="Choose among the likeliest tokens that together have this probability; 1 is off."
+    temperature: Annotated[float, _slider(Density.SIMPLE, 0.05, soft_min=0, soft_max=2)] = Field(
+        default=0.8, ge=0, le=5, description="Low is predictable, high surprises; 0 always takes the likeliest token."
     )
-    top_k: Annotated[
-        int, Field(ge=0, le=1000), Ui(group="Sampling", density=Density.EXPERT, soft_min=0, soft_max=200)
-    ] = Field(40, title="Top-k", description="Choose among this many likeliest tokens; 0 is off.")
-    min_p: Annotated[
-        float, Field(ge=0, le=1), Ui(group="Sampling", density=Density.EXPERT, widget="slider", step=0.01)
-    ] = Field(
-        0.0, title="Min-p", description="Leave out tokens less likely than this share of the likeliest one; 0 is off."
+    top_p: Annotated[float, _slider(Density.SIMPLE)] = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        title="Top-p",
+        description="Choose among the likeliest tokens that together have this probability; 1 is off.",
     )
-    typical_p: Annotated[
-        float, Field(gt=0, le=1), Ui(group="Sampling", density=Density.EXPERT, widget="slider", step=0.01)
-    ] = Field(
-        1.0, title="Typical-p", description="Prefer tokens about as surprising as the model expects on average; 1 is off."
+    top_k: Annotated[int, Ui(group="Sampling", density=Density.EXPERT, soft_min=0, soft_max=200)] = Field(
+        default=40, ge=0, le=1000, title="Top-k", description="Choose among this many likeliest tokens; 0 is off."
     )
-    repetition_penalty: Annotated[
-        float,
-        Field(ge=0.5, le=3),
-        Ui(group="Sampling", density=Density.EXPERT, widget="slider", step=0.01, soft_min=1, soft_max=1.5),
-    ] = Field(1.0, description="Above 1, tokens that were there already (in the prompt too) become less likely.")
-    seed: Seed = Field(None, description="The same seed with the same settings gives the same text; empty draws one.")
+    min_p: Annotated[float, _slider(Density.EXPERT)] = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        title="Min-p",
+        description="Leave out tokens less likely than this share of the likeliest one; 0 is off.",
+    )
+    typical_p: Annotated[float, _slider(Density.EXPERT)] = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        title="Typical-p",
+        description="Prefer tokens about as surprising as the model expects on average; 1 is off.",
+    )
+    repetition_penalty: Annotated[float, _slider(Density.EXPERT, soft_min=1, soft_max=1.5)] = Field(
+        default=1.0,
+        ge=0.5,
+        le=3,
+        description="Above 1, tokens of the prompt and of the text so far become less likely.",
+    )
+    seed: Seed = Field(default=None, description="The same seed and settings give the same text; empty draws one.")
 
     @field_validator("prompt")
     @classmethod

@@ -91,7 +91,7 @@ def candidates(logits: Tensor, settings: Settings, count: int) -> tuple[Tensor, 
     None when tokens beyond these would stay too.
     """
     values, ids = top_k(logits, count)
-    log_weights = temperature(values.to("cpu", torch.float64), settings.temperature)
+    log_weights = temperature(values.cpu().double(), settings.temperature)
     if not math.isfinite(float(values[0])):
         raise not_numbers()
     weights = torch.exp(log_weights)
@@ -130,7 +130,7 @@ def choose(logits: Tensor, settings: Settings, uniform: float) -> int:
         counts = [vocabulary]
     else:
         weights = torch.softmax((logits - logits.max()) / max(settings.temperature, COLDEST), 0)
-        return pick(weights.to("cpu", torch.float64), uniform)
+        return pick(weights.cpu().double(), uniform)
     for count in counts:
         found = candidates(logits, settings, count)
         if found:

@@ -105,7 +105,13 @@ def test_a_sliding_window_bounds_the_cache() -> None:
 
 
 def test_mamba_has_a_state_of_fixed_size_and_no_cache() -> None:
-    config = {"num_hidden_layers": 24, "hidden_size": 768, "intermediate_size": 1536, "state_size": 16, "conv_kernel": 4}
+    config = {
+        "num_hidden_layers": 24,
+        "hidden_size": 768,
+        "intermediate_size": 1536,
+        "state_size": 16,
+        "conv_kernel": 4,
+    }
     assert p.cache_bytes(config, 10, 4) == p.cache_bytes(config, 100_000, 4) == 24 * 1536 * (16 + 4) * 4
 
 

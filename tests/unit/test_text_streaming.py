@@ -50,6 +50,12 @@ def sentence_piece() -> Tokenizer:
     return tokenizer
 
 
+def id_of(tokenizer: Tokenizer, token: str) -> int:
+    id = tokenizer.token_to_id(token)
+    assert id is not None
+    return id
+
+
 class Outer:
     """As much of a transformers tokenizer as a detokeniser sees."""
 
@@ -104,7 +110,7 @@ def test_the_window_adds_up_when_it_may_hold_for_long(ids: list[int]) -> None:
 
 
 def test_the_window_lets_go_of_bytes_that_never_become_a_character() -> None:
-    lonely = byte_level().token_to_id("ł")  # the byte 0xA0, which can only go on a character
+    lonely = id_of(byte_level(), "ł")  # the byte 0xA0, which can only go on a character
     pieces = Window(Outer(byte_level()))
     shown = [pieces.push(lonely) for _ in range(20)]
     assert shown.count("\ufffd" * 9) == 2
@@ -122,7 +128,7 @@ def test_the_window_is_exact_for_text(words: list[str]) -> None:
 
 def test_the_window_keeps_the_space_between_prompt_and_continuation() -> None:
     tokenizer = sentence_piece()
-    before, after = tokenizer.encode("the fox").ids, tokenizer.token_to_id("▁the")
+    before, after = tokenizer.encode("the fox").ids, id_of(tokenizer, "▁the")
     assert Window(Outer(tokenizer), before).push(after) == " the"
     assert Window(Outer(tokenizer)).push(after) == "the"
 
@@ -135,7 +141,7 @@ def test_the_right_detokeniser_is_chosen() -> None:
 def test_the_window_ends_with_what_it_held() -> None:
     tokenizer = sentence_piece()
     pieces = Window(Outer(tokenizer))
-    assert pieces.push(tokenizer.token_to_id("<0xE7>")) == ""
+    assert pieces.push(id_of(tokenizer, "<0xE7>")) == ""
     assert pieces.finish() == "\ufffd"
     assert pieces.finish() == ""
 
@@ -171,9 +177,7 @@ def _expected(text: str, stops: list[str]) -> tuple[str, str]:
     return text, ""
 
 
-@given(
-    st.lists(st.text("ab\n", max_size=6), max_size=8), st.lists(st.text("ab\n", min_size=1, max_size=4), max_size=3)
-)
+@given(st.lists(st.text("ab\n", max_size=6), max_size=8), st.lists(st.text("ab\n", min_size=1, max_size=4), max_size=3))
 def test_stops_do_not_depend_on_where_pieces_are_cut(pieces: list[str], stops: list[str]) -> None:
     matcher, shown, given_so_far = StopStrings(stops), "", ""
     for piece in pieces:

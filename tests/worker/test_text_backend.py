@@ -171,7 +171,7 @@ def test_jobs_that_take_turns_write_what_each_writes_alone(folders: list[Path], 
             turns.wait(name)
             assert torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
             Generate().run(asked[name], contexts[name])
-        except BaseException as error:  # shown by the main thread
+        except BaseException as error:  # noqa: BLE001 - shown by the main thread
             failures.append(error)
         finally:
             turns.leave(name)

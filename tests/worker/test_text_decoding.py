@@ -1,6 +1,6 @@
 """The decode loop against transformers' generate(), and what it does at every boundary."""
 
-from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -27,9 +27,7 @@ def languages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, loading.Lan
         "bloom": tiny_models.build_bloom,
     }
     return {
-        name: loading.load(
-            ModelInfo(name, str(build(folder / name)), "text-generation"), "cpu", "float32"
-        )
+        name: loading.load(ModelInfo(name, str(build(folder / name)), "text-generation"), "cpu", "float32")
         for name, build in builders.items()
     }
 
@@ -55,7 +53,7 @@ def written(
     return found
 
 
-def generated(language: loading.Language, prompt: list[int], limit: int = 60, **settings: float) -> list[int]:
+def generated(language: loading.Language, prompt: list[int], limit: int = 60, **settings: Any) -> list[int]:
     """By transformers; with the end-of-text token, if it came to that."""
     with torch.inference_mode():
         ids = torch.tensor([prompt])
@@ -73,12 +71,10 @@ def generated(language: loading.Language, prompt: list[int], limit: int = 60, **
 
 @pytest.mark.parametrize("name", [*tiny_models.FAMILIES, "mistral", "openai-gpt", "bloom"])
 @pytest.mark.parametrize("penalty", [1.0, 1.3, 0.8])
-def test_greedy_is_generate_token_for_token(
-    languages: dict[str, loading.Language], name: str, penalty: float
-) -> None:
+def test_greedy_is_generate_token_for_token(languages: dict[str, loading.Language], name: str, penalty: float) -> None:
     language = languages[name]
     prompt = prompt_of(language)
-    extra = {"repetition_penalty": penalty} if penalty != 1 else {}
+    extra: dict[str, Any] = {"repetition_penalty": penalty} if penalty != 1 else {}
     ours = written(language, prompt, Settings(temperature=0, repetition_penalty=penalty))
     assert ours.tokens == generated(language, prompt, **extra)
     assert len(ours.tokens) > 5

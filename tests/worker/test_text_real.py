@@ -68,7 +68,9 @@ def test_two_jobs_at_once_write_what_each_writes_alone(worker: WorkerProcess, ti
 
 def test_cancelling_keeps_the_beginning(worker: WorkerProcess, tiny: Path) -> None:
     job = generate(worker, tiny, max_tokens=1100, temperature=1.0)
-    worker.wait(lambda heard: len([m for m in heard if isinstance(m, Progress) and m.job == job and m.done > 3]), "steps")
+    worker.wait(
+        lambda heard: len([m for m in heard if isinstance(m, Progress) and m.job == job and m.done > 3]), "steps"
+    )
     worker.channel.send(Cancel(job))
     artifact = worker.cancelled(job).artifacts[0]
     assert text_of(artifact["path"]) == PROMPT + worker.streamed(job)

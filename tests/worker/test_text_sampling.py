@@ -3,12 +3,13 @@
 import collections
 import itertools
 import math
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import generation
+from transformers.generation import logits_process as hf
 
 from plugins.text import sampling as s
 from studio.errors import StudioError
@@ -40,17 +41,17 @@ def reference(logits: torch.Tensor, chosen: s.Settings, before: list[int]) -> di
     """The same by transformers, in its order."""
     steps: list = []
     if chosen.repetition_penalty != 1:
-        steps.append(generation.RepetitionPenaltyLogitsProcessor(chosen.repetition_penalty))
+        steps.append(hf.RepetitionPenaltyLogitsProcessor(chosen.repetition_penalty))
     if chosen.temperature != 1:
-        steps.append(generation.TemperatureLogitsWarper(chosen.temperature))
+        steps.append(hf.TemperatureLogitsWarper(chosen.temperature))
     if chosen.top_k:
-        steps.append(generation.TopKLogitsWarper(chosen.top_k))
+        steps.append(hf.TopKLogitsWarper(chosen.top_k))
     if chosen.top_p < 1:
-        steps.append(generation.TopPLogitsWarper(chosen.top_p))
+        steps.append(hf.TopPLogitsWarper(chosen.top_p))
     if chosen.min_p:
-        steps.append(generation.MinPLogitsWarper(chosen.min_p))
+        steps.append(hf.MinPLogitsWarper(chosen.min_p))
     if chosen.typical_p < 1:
-        steps.append(generation.TypicalLogitsWarper(chosen.typical_p))
+        steps.append(hf.TypicalLogitsWarper(chosen.typical_p))
     scores = logits[None].double()
     for step in steps:
         scores = step(torch.tensor([before]), scores)
@@ -100,9 +101,9 @@ def test_repetition_penalty_by_hand() -> None:
 
 
 SETTINGS = [
-    s.Settings(**dict(zip(("temperature", "top_k", "top_p", "min_p", "typical_p"), values, strict=True)))
-    for values in itertools.product((0.7, 1.0, 1.6), (0, 40), (1.0, 0.9), (0.0, 0.05), (1.0, 0.7))
-    if values[1:] != (0, 1.0, 0.0, 1.0)
+    s.Settings(temperature=heat, top_k=k, top_p=p, min_p=share, typical_p=typical)
+    for heat, k, p, share, typical in itertools.product((0.7, 1.0, 1.6), (0, 40), (1.0, 0.9), (0.0, 0.05), (1.0, 0.7))
+    if (k, p, share, typical) != (0, 1.0, 0.0, 1.0)
 ]
 
 
@@ -133,7 +134,7 @@ def test_the_penalty_counts_prompt_and_text_like_transformers() -> None:
     chosen = s.Settings(temperature=0.0, repetition_penalty=1.3)
     sampler, before = s.Sampler(chosen, 0, [5, 5, 9], 50), [5, 5, 9]
     generator = torch.Generator().manual_seed(1)
-    reference_penalty = generation.RepetitionPenaltyLogitsProcessor(1.3)
+    reference_penalty: Any = hf.RepetitionPenaltyLogitsProcessor(1.3)
     for _ in range(50):
         logits = torch.randn(40, generator=generator) * 2
         expected = int(reference_penalty(torch.tensor([before]), logits[None].clone()).argmax())
