@@ -192,7 +192,7 @@ def test_a_child_of_a_plugin_keeps_neither_the_channel_nor_the_lock(tmp_path: Pa
         "    child = os.fork()\n"
         "    if not child:\n"
         "        time.sleep(100)\n"
-        "    other = subprocess.Popen(['sleep', '100'])\n"
+        "    other = subprocess.Popen(['sleep', '100'], close_fds=False)\n"
         "    open(run.folder + '/children', 'w').write(f'{child} {other.pid}')\n"
         "    os.kill(os.getpid(), 9)\n"
         "runner.Runner._run = start"
