@@ -6,6 +6,7 @@ what config.json says about code to run or attention kernels to use is dropped b
 
 import inspect
 import json
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,10 @@ from studio.errors import StudioError
 from studio.sdk.operation import ModelInfo
 
 CACHES = ("past_key_values", "cache_params")
-DISTRUSTED = ("auto_map", "attn_implementation", "custom_pipelines", "trust_remote_code")
+# Keys by which a configuration makes transformers import code, from the folder or from a hub.
+DISTRUSTED = re.compile(
+    r"auto_map|custom_\w+|trust_remote_code|_?(attn|experts|mlp)_implementation\w*|use_kernels?|kernel_config"
+)
 LENGTHS = ("max_position_embeddings", "n_positions", "n_ctx", "max_sequence_length", "max_seq_len")
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model")
 BROKEN = (OSError, ValueError, TypeError, KeyError, AttributeError, IndexError, AssertionError, ImportError)
@@ -133,8 +137,7 @@ def read_config(folder: Path) -> PreTrainedConfig:
 def trusted(raw: Any) -> Any:
     """The same without entries that name code or kernels, at any depth."""
     if isinstance(raw, dict):
-        kept = {k: v for k, v in raw.items() if k not in DISTRUSTED and not k.startswith("_attn_implementation")}
-        return {key: trusted(value) for key, value in kept.items()}
+        return {key: trusted(value) for key, value in raw.items() if not DISTRUSTED.fullmatch(key)}
     return [trusted(value) for value in raw] if isinstance(raw, list) else raw
 
 

@@ -68,7 +68,7 @@ class Generate(Params):
         default=1.0,
         ge=0.5,
         le=3,
-        description="Above 1, tokens of the prompt and of the text so far become less likely.",
+        description="Above 1, tokens of the prompt and the text so far become less likely.",
     )
     seed: Seed = Field(default=None, description="The same seed and settings give the same text; empty draws one.")
 
