@@ -117,3 +117,8 @@ def test_mamba_has_a_state_of_fixed_size_and_no_cache() -> None:
 
 def test_an_unknown_model_has_no_estimate() -> None:
     assert p.estimate(p.Generate(prompt="x"), lambda ref: None).total == 0
+
+
+def test_a_processor_computes_in_four_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATELIER_DEVICE", "cpu")
+    assert p.run_bytes() == 4
