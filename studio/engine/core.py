@@ -14,22 +14,22 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
 
-import studio
 from studio.engine import crash
 from studio.engine.admission import Admission, machine_budget
 from studio.engine.bus import Bus
+from studio.engine.dispatch import Dispatch
+from studio.engine.hearing import Hearing
 from studio.engine.journal import Commit, Journal
 from studio.engine.live import Live
 from studio.engine.results import Results
 from studio.engine.settings import SettingsFile
 from studio.engine.supervisor import Supervisor
-from studio.engine.worker_process import WorkerProcess
 from studio.errors import StudioError
 from studio.host.discover import Plugins, discover, plugin_folders
 from studio.hub.catalogue import Catalogue
 from studio.jobs import events as ev
 from studio.jobs import machine
-from studio.jobs.state import ENDED, Job, JobState, Queue
+from studio.jobs.state import ENDED, JobState, Queue
 from studio.library import atomic, writer
 from studio.paths import Paths
 from studio.wire import messages as m
@@ -62,7 +62,10 @@ class Engine:
         self.admission = Admission(self.plugins, self.catalogue)
         self.results = Results(paths, self.library_folder(), self.bus)
         self.supervisor = Supervisor(
-            paths, self.queue, self._watchdog_of, self._ready, self._heard, self._gone, self.bus.notice, worker_argv
+            paths, self.queue, self._watchdog_of, Hearing(self.post, self.bus, self.live), self.bus.notice, worker_argv
+        )
+        self._dispatch = Dispatch(
+            self.post, self.supervisor.send, self.admission, self.results, self.live, paths.receipts
         )
         self.notices: list[StudioError] = []
         self._events: asyncio.Queue[Pending] = asyncio.Queue()
@@ -73,7 +76,6 @@ class Engine:
         self._tasks: list[asyncio.Task[Any]] = []
         self._budget = machine_budget()
         self._record: IO[str] | None = None
-        self._starts: set[asyncio.Task[None]] = set()
 
     # Settings that others ask for ---------------------------------------------------------------------
 
@@ -220,7 +222,7 @@ class Engine:
         # A start need not be durable: without it the job is found waiting, and its receipt tells if it was complete.
         for effect, _ in effects:
             if isinstance(effect, ev.Start):
-                self._start_soon(effect)
+                self._dispatch.start(effect)
         await self._save(work, kinds - {"submit"})
         for effect, value in effects:
             self._perform(effect, value)
@@ -320,16 +322,6 @@ class Engine:
         elif isinstance(effect, ev.SaveHeld):
             self.publish_counts()
 
-    def _start_soon(self, start: ev.Start) -> None:
-        """Sends a job to its worker: at once when nothing has to be looked up on disk for it."""
-        self.live.begin(start.job.id)
-        if not start.job.models:
-            self._send_run(start.worker, start.job, {})
-            return
-        task = asyncio.get_running_loop().create_task(self._start_with_models(start.worker, start.job))
-        self._starts.add(task)
-        task.add_done_callback(self._starts.discard)
-
     def _announce(self, job: dict[str, Any]) -> None:
         id, state = job["id"], job["state"]
         self.bus.publish("job", id, **job)
@@ -352,92 +344,6 @@ class Engine:
     def counts(self) -> dict[str, Any]:
         running = sum(len(self.queue.active(worker)) for worker in self.queue.workers.values())
         return {"waiting": self.queue.waiting_count(), "running": running, "held": self.queue.held}
-
-    async def _start_with_models(self, worker: str, job: Job) -> None:
-        """Looks the models up in a thread; one that is gone fails the job here, in words."""
-        try:
-            models = await asyncio.to_thread(self.admission.models_of, job)
-        except StudioError as error:
-            self.post(ev.JobFailed(job.id, time.time(), error.to_dict()))
-            return
-        self._send_run(worker, job, models)
-
-    def _send_run(self, worker: str, job: Job, models: dict[str, dict[str, Any]]) -> None:
-        try:
-            operation = self.plugins.operation(job.operation)
-            folder = self.results.prepare()
-        except StudioError as error:
-            self.post(ev.JobFailed(job.id, time.time(), error.to_dict()))
-            return
-        place = {"folder": str(operation.plugin.folder), "package": operation.plugin.package}
-        recipe = {
-            "app": studio.__version__,
-            "operation": job.operation,
-            "operation_version": operation.entry.version,
-            "params": job.params,
-            "job": job.id,
-            "models": [{"ref": ref, "path": str(models[ref]["path"])} for ref in job.models],
-            "parents": list(job.parents),
-        }
-        message = m.Run(
-            job=job.id,
-            operation=job.operation,
-            params=job.params,
-            params_target={**place, "target": operation.entry.params},
-            backend={**place, "target": operation.entry.backend},
-            folder=str(folder),
-            receipt=str(self.paths.receipts / f"{job.id}.json"),
-            recipe=recipe,
-            models=models,
-            rank=int(job.priority),
-            attempt=job.attempt,
-        )
-        self.supervisor.send(worker, message)
-        if job.state is JobState.CANCELLING:
-            self.supervisor.send(worker, m.Cancel(job.id))
-        crash.point("start.after_send")
-
-    # What workers say ---------------------------------------------------------------------------------
-
-    def _ready(self, worker: WorkerProcess, hello: m.Hello) -> None:
-        self.post(ev.WorkerReady(worker.id, hello.device, int(hello.facts.get("budget") or 0)))
-        self.bus.publish(
-            "memory", used=0, total=int(hello.facts.get("memory") or 0), device=hello.device, dtype=hello.dtype
-        )
-
-    def _gone(self, worker: WorkerProcess, reason: str, tail: str) -> None:
-        self.post(ev.WorkerDied(worker.id, reason, time.time(), tail, worker.blamed, worker.wanted))
-
-    def _heard(self, worker: WorkerProcess, message: m.Message) -> None:
-        now = time.time()
-        match message:
-            case m.Progress():
-                self.bus.publish("progress", message.job, **self.live.progress(message))
-            case m.Stream():
-                self.live.stream(message)
-                self.bus.publish("stream", message.job, at=message.at, text=message.text)
-            case m.Preview():
-                self.live.preview(message)
-                self.bus.publish("preview", message.job, message.frames, media=message.media)
-            case m.Running():
-                self.post(ev.JobRunning(message.job, now))
-            case m.Done():
-                self.post(ev.JobDone(message.job, now, message.artifacts, message.facts))
-            case m.Failed():
-                self.post(ev.JobFailed(message.job, now, message.error, message.artifacts))
-            case m.Cancelled():
-                self.post(ev.JobCancelledByWorker(message.job, now, message.artifacts, message.facts))
-            case m.Paused():
-                self.post(ev.JobPaused(message.job))
-            case m.Resumed():
-                self.post(ev.JobResumed(message.job))
-            case m.Baton():
-                self.post(ev.BatonMoved(worker.id, message.job))
-            case m.Memory():
-                self.post(ev.ResidentsChanged(worker.id, tuple(message.residents)))
-                self.bus.publish("memory", used=message.used, total=message.total, residents=message.residents)
-            case _:
-                log.warning("a worker does not say %s", type(message).__name__)
 
     async def _clock(self) -> None:
         """Wakes jobs whose window has come, and tries again what the disk refused."""

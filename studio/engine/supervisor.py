@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from studio.engine.hearing import Hearing
 from studio.engine.worker_process import WorkerProcess, command, prune_logs
 from studio.jobs.state import JobState, Queue
 from studio.paths import Paths
@@ -32,8 +33,7 @@ Watchdog = Callable[[str], float]
 class Supervisor:
     """Owns the worker processes of one engine.
 
-    on_ready, on_message and on_gone are told what happened; notice says what people should know;
-    watchdog gives the seconds of silence that a job of an operation may take.
+    hearing is told what happened; notice says what people should know; watchdog gives the seconds of silence that a job of an operation may take.
     """
 
     def __init__(
@@ -41,14 +41,12 @@ class Supervisor:
         paths: Paths,
         queue: Queue,
         watchdog: Watchdog,
-        on_ready: Callable[[WorkerProcess, m.Hello], None],
-        on_message: Callable[[WorkerProcess, m.Message], None],
-        on_gone: Callable[[WorkerProcess, str, str], None],
+        hearing: Hearing,
         notice: Callable[..., None],
         argv: Sequence[str] | None = None,
     ):
         self._paths, self._queue, self._watchdog, self._notice = paths, queue, watchdog, notice
-        self._tell_ready, self._tell_message, self._tell_gone = on_ready, on_message, on_gone
+        self._hearing = hearing
         self._argv = list(argv or command("worker"))
         self.workers: dict[str, WorkerProcess] = {}
         self._quiet: dict[str, float] = {}
@@ -95,7 +93,7 @@ class Supervisor:
 
     def _ready(self, worker: WorkerProcess, hello: m.Hello) -> None:
         self._quiet[worker.id] = 0.0
-        self._tell_ready(worker, hello)
+        self._hearing.ready(worker, hello)
         for message in self._prewarm.values():
             worker.send(message)
 
@@ -104,7 +102,7 @@ class Supervisor:
             self._quiet[worker.id] = 0.0
             self._warned.discard(worker.id)
             self._early_deaths = 0
-        self._tell_message(worker, message)
+        self._hearing.heard(worker, message)
 
     def _gone(self, worker: WorkerProcess, reason: str, tail: str) -> None:
         self.workers.pop(worker.id, None)
@@ -116,7 +114,7 @@ class Supervisor:
                 self._failed_to_start(reason, tail)
             else:
                 self._count_death(worker)
-        self._tell_gone(worker, reason, tail)
+        self._hearing.gone(worker, reason, tail)
 
     def _failed_to_start(self, reason: str, tail: str) -> None:
         self._early_deaths += 1

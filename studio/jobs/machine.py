@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from studio.jobs import events as ev
-from studio.jobs import policy
-from studio.jobs.state import ENDED, ON_WORKER, Job, JobState, Priority, Queue, Worker
+from studio.jobs import order, policy
+from studio.jobs.state import ENDED, ON_WORKER, Job, JobState, Queue, Worker
 
 DEATHS_TO_QUARANTINE = 2
 Effects = list[ev.Effect]
@@ -191,61 +191,6 @@ def _retry_asked(queue: Queue, event: ev.RetryAsked, effects: Effects) -> None:
     _changed(job, effects)
 
 
-def _moved(queue: Queue, event: ev.Moved, effects: Effects) -> None:
-    job, before = queue.jobs.get(event.job), queue.jobs.get(event.before)
-    if job is None or job is before or job.state is not JobState.QUEUED:
-        return
-    if event.before and (before is None or before.id in queue.blocked or before.state is not JobState.QUEUED):
-        return
-    queue.dequeue(job)
-    job.priority = before.priority if before else job.priority
-    entries = queue.waiting[job.priority]
-    if before is None:
-        job.position = max([float(queue.next_seq), *(entry[0] + 1 for entry in entries[-1:])])
-    else:
-        at = entries.index((before.position, before.seq, before.id))
-        low = entries[at - 1][0] if at else before.position - 2
-        job.position = (low + before.position) / 2
-        if not low < job.position < before.position:
-            _respace(queue, job.priority, effects)
-            low = queue.jobs[entries[at - 1][2]].position if at else before.position - 2
-            job.position = (low + before.position) / 2
-    queue.enqueue(job)
-    _changed(job, effects)
-
-
-def _respace(queue: Queue, priority: Priority, effects: Effects) -> None:
-    """Spreads the positions of a class again, for when halving a gap has used up a float's digits."""
-    entries = queue.waiting[priority]
-    start = entries[0][0]
-    for i, (_, seq, id) in enumerate(list(entries)):
-        job = queue.jobs[id]
-        job.position = start + i
-        entries[i] = (job.position, seq, id)
-        effects.append(ev.Save(job))
-
-
-EDITABLE = frozenset({"params", "title", "priority", "not_before", "models", "memory"})
-
-
-def _edited(queue: Queue, event: ev.Edited, effects: Effects) -> None:
-    job = queue.jobs.get(event.job)
-    if job is None or job.worker or job.state not in (JobState.QUEUED, JobState.PAUSED):
-        return
-    queue.dequeue(job)
-    values = {key: value for key, value in event.changes.items() if key in EDITABLE}
-    for key, value in {**values, **_typed(values)}.items():
-        setattr(job, key, value)
-    if job.state is JobState.QUEUED:
-        queue.enqueue(job)
-    _changed(job, effects)
-
-
-def _typed(values: dict[str, Any]) -> dict[str, Any]:
-    kinds: dict[str, Callable[[Any], Any]] = {"priority": Priority, "models": tuple}
-    return {key: kinds[key](value) for key, value in values.items() if key in kinds}
-
-
 def _forgotten(queue: Queue, event: ev.Forgotten, effects: Effects) -> None:
     job = queue.jobs.get(event.job)
     if job is not None and job.state in ENDED:
@@ -384,8 +329,8 @@ STEPS: dict[type[ev.QueueEvent], Callable[[Queue, Any, Effects], None]] = {
     ev.PauseAsked: _pause_asked,
     ev.ResumeAsked: _resume_asked,
     ev.RetryAsked: _retry_asked,
-    ev.Moved: _moved,
-    ev.Edited: _edited,
+    ev.Moved: order.moved,
+    ev.Edited: order.edited,
     ev.Forgotten: _forgotten,
     ev.Held: _held,
     ev.WorkerReady: _worker_ready,

@@ -1,0 +1,60 @@
+"""What workers say, turned into events of the queue and into news for the clients."""
+
+import logging
+import time
+from collections.abc import Callable
+
+from studio.engine.bus import Bus
+from studio.engine.live import Live
+from studio.engine.worker_process import WorkerProcess
+from studio.jobs import events as ev
+from studio.wire import messages as m
+
+log = logging.getLogger(__name__)
+
+
+class Hearing:
+    """`post` takes an event of the queue."""
+
+    def __init__(self, post: Callable[[ev.QueueEvent], None], bus: Bus, live: Live):
+        self._post, self._bus, self._live = post, bus, live
+
+    def ready(self, worker: WorkerProcess, hello: m.Hello) -> None:
+        self._post(ev.WorkerReady(worker.id, hello.device, int(hello.facts.get("budget") or 0)))
+        self._bus.publish(
+            "memory", used=0, total=int(hello.facts.get("memory") or 0), device=hello.device, dtype=hello.dtype
+        )
+
+    def gone(self, worker: WorkerProcess, reason: str, tail: str) -> None:
+        self._post(ev.WorkerDied(worker.id, reason, time.time(), tail, worker.blamed, worker.wanted))
+
+    def heard(self, worker: WorkerProcess, message: m.Message) -> None:
+        now = time.time()
+        match message:
+            case m.Progress():
+                self._bus.publish("progress", message.job, **self._live.progress(message))
+            case m.Stream():
+                self._live.stream(message)
+                self._bus.publish("stream", message.job, at=message.at, text=message.text)
+            case m.Preview():
+                self._live.preview(message)
+                self._bus.publish("preview", message.job, message.frames, media=message.media)
+            case m.Running():
+                self._post(ev.JobRunning(message.job, now))
+            case m.Done():
+                self._post(ev.JobDone(message.job, now, message.artifacts, message.facts))
+            case m.Failed():
+                self._post(ev.JobFailed(message.job, now, message.error, message.artifacts))
+            case m.Cancelled():
+                self._post(ev.JobCancelledByWorker(message.job, now, message.artifacts, message.facts))
+            case m.Paused():
+                self._post(ev.JobPaused(message.job))
+            case m.Resumed():
+                self._post(ev.JobResumed(message.job))
+            case m.Baton():
+                self._post(ev.BatonMoved(worker.id, message.job))
+            case m.Memory():
+                self._post(ev.ResidentsChanged(worker.id, tuple(message.residents)))
+                self._bus.publish("memory", used=message.used, total=message.total, residents=message.residents)
+            case _:
+                log.warning("a worker does not say %s", type(message).__name__)
