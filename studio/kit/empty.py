@@ -5,7 +5,7 @@ from typing import Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QIcon
-from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from studio.kit.surface import label, push_button
 
@@ -35,18 +35,24 @@ class EmptyState(QWidget):
         self.detail = label(wrap=True, muted=True)
         self.button = push_button("", primary=True)
         middle = Qt.AlignmentFlag.AlignHCenter
-        column = QVBoxLayout(self)
-        column.setContentsMargins(24, 24, 24, 24)
+        inner = QWidget()
+        inner.setMaximumWidth(WIDTH)
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
         column.addStretch(2)
         column.addWidget(self._picture, 0, middle)
         for words in (self.title, self.detail):
             words.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
-            words.setFixedWidth(WIDTH)
-            column.addWidget(words, 0, middle)
+            column.addWidget(words)
         column.addSpacing(8)
         column.addWidget(self.button, 0, middle)
         column.addStretch(3)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(24, 24, 24, 24)
+        row.addStretch(1)
+        row.addWidget(inner, WIDTH)
+        row.addStretch(1)
         self.button.clicked.connect(self._pressed)
         self.show_words(title, detail, button)
 

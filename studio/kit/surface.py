@@ -39,7 +39,9 @@ def label(text: str = "", *, wrap: bool = False, selectable: bool = False, **sty
     for key, value in style.items():
         found.setProperty(key, value)
     if wrap:
-        found.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        policy.setHeightForWidth(True)
+        found.setSizePolicy(policy)
     if selectable:
         found.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
