@@ -1,74 +1,80 @@
-"""The real window on a running engine: how long the queue drawer takes to open. Used by benchmarks.queue.
+"""How long the queue drawer takes to open over an engine with many waiting jobs. Used by benchmarks.queue.
 
-    python -m benchmarks.drawer DATA RUNS
+    python -m benchmarks.drawer DATA_FOLDER
 
-Runs in a process of its own, because a window's process imports nothing that a benchmark may have.
+The time runs from the toggle of the real drawer in the real window until its first rows, fetched from the
+running engine of that data folder, are painted.
 """
 
-import asyncio
 import json
 import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 
-def time_drawer(data: str, runs: int) -> list[float]:
-    """Seconds from the toggle until the first rows are painted, for each of `runs` openings."""
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.drawer", data, str(runs)],
-        env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-        timeout=300,
-    )
+def time_drawer(data: str, runs: int = 7) -> list[float]:
+    """Seconds of each opening; measured in a process of its own, as Qt wants the main thread."""
+    env = {**os.environ, "QT_QPA_PLATFORM": os.environ.get("QT_QPA_PLATFORM", "offscreen")}
+    argv = [sys.executable, "-m", "benchmarks.drawer", data, str(runs)]
+    done = subprocess.run(argv, env=env, stdout=subprocess.PIPE, text=True, timeout=300, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
-async def _measure(data: str, runs: int) -> list[float]:
-    from studio.engine import launch
-    from studio.paths import Paths
-    from studio.ui.app import compose, shut
+async def openings(data: str, runs: int) -> list[float]:
+    import asyncio
 
-    paths = Paths(Path(data))
-    window = compose(paths, lambda: launch.connect(paths))
-    window.resize(1280, 720)
-    window.show()
-    attached = asyncio.Event()
-    window.context.connection.attached.connect(attached.set)
-    connecting = asyncio.ensure_future(window.context.connection.run())
-    await asyncio.wait_for(attached.wait(), 60)
-    await asyncio.sleep(1.0)
+    from PySide6.QtCore import QEvent, QObject
+
+    from studio.engine.client import EngineClient
+    from studio.paths import user_paths
+    from studio.ui import app
+
+    paths = user_paths(data)
     taken = []
-    waiting = window.drawer.waiting_list
-    for _ in range(runs):
+    for _ in range(runs + 1):  # The first brings code and fonts into memory.
+        window = app.compose(paths, lambda: EngineClient.connect(paths))
+        window.resize(1280, 760)
+        window.show()
+        connecting = asyncio.ensure_future(window.context.connection.run())
+        while window.context.connection.state != "connected":
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.5)
+        model, shown = window.drawer.waiting, asyncio.Event()
+
+        class Paint(QObject):
+            def eventFilter(self, watched, event, model=model, shown=shown) -> bool:
+                if event.type() == QEvent.Type.Paint and model.job_at(0) is not None:
+                    shown.set()
+                return False
+
+        paint = Paint()
+        window.drawer.waiting_list.view.viewport().installEventFilter(paint)
         began = time.perf_counter()
         window.deeds.toggle_queue()
-        while waiting.view.model().rowCount() < 1 or waiting.view.model().job_at(0) is None:
-            await asyncio.sleep(0)
-        waiting.view.viewport().repaint()
+        await asyncio.wait_for(shown.wait(), 60)
         taken.append(time.perf_counter() - began)
-        window.deeds.toggle_queue()
-        waiting.view.model().clear()
-        await asyncio.sleep(0.3)
-    connecting.cancel()
-    await asyncio.gather(connecting, return_exceptions=True)
-    await shut(window)
-    return taken
+        connecting.cancel()
+        await asyncio.gather(connecting, return_exceptions=True)
+        await app.shut(window)
+        await asyncio.sleep(0.05)
+    return taken[1:]
 
 
-def main(data: str, runs: int) -> None:
+def main() -> None:
+    import asyncio
+
     os.environ["QT_API"] = "pyside6"
     import qasync
     from PySide6.QtWidgets import QApplication
 
-    app = QApplication(sys.argv[:1])
-    with qasync.QEventLoop(app) as loop:
+    qapp = QApplication([])
+    qapp.setQuitOnLastWindowClosed(False)
+    with qasync.QEventLoop(qapp) as loop:
         asyncio.set_event_loop(loop)
-        print(json.dumps(loop.run_until_complete(_measure(data, runs))))
+        taken = loop.run_until_complete(openings(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 7))
+    print(json.dumps(taken))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main()

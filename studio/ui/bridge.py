@@ -107,6 +107,11 @@ class Bridge(QObject):
         """Nobody hears anything any more."""
         self._sinks.clear()
 
+    @property
+    def busy(self) -> bool:
+        """Whether events wait for the sinks."""
+        return len(self._waiting) > 0
+
     def feed(self, event: Event) -> None:
         """Takes an event; returns at once. For EngineClient.on_event."""
         self._waiting.add(event)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ class WindowDeeds:
             self._give(panel, payload)
         current = self._parts.host.current
         if current is not None and not payload:
-            self._ask("take the keyboard", Panel.focus_prompt)
+            self._ask("take the keyboard", methodcaller("focus_prompt"))
 
     def _give(self, panel: str, payload: dict[str, Any]) -> None:
         """A recipe (with the path of its file) to restore, or paths to take as if they had been dropped."""
@@ -69,7 +70,7 @@ class WindowDeeds:
 
     def generate(self) -> None:
         if self._parts.host.current is not None:
-            self._ask("start", Panel.generate)
+            self._ask("start", methodcaller("generate"))
 
     def cancel(self) -> None:
         """Esc: what lies on top goes first; then the panel's current job."""
@@ -82,11 +83,11 @@ class WindowDeeds:
         elif parts.drawer.isVisible() and focus is not None and parts.drawer.isAncestorOf(focus):
             parts.drawer.step_back()
         elif parts.host.current is not None:
-            self._ask("stop its job", Panel.cancel_current)
+            self._ask("stop its job", methodcaller("cancel_current"))
 
     def focus_prompt(self) -> None:
         if self._parts.host.current is not None:
-            self._ask("take the keyboard", Panel.focus_prompt)
+            self._ask("take the keyboard", methodcaller("focus_prompt"))
 
     def undo(self) -> None:
         self._parts.undo.undo()

@@ -151,8 +151,11 @@ class GenericPanel(Panel):
 
     def on_event(self, event: EventLike) -> None:
         if event.kind == "job" and event.data.get("origin") == self.entry.id:
+            new = event.job not in self._jobs
             self._jobs[event.job] = event.data
             self._item(event.data)
+            if new and not self._selected_id():
+                self._select(event.job)
             self._refresh(event.job)
         elif event.job in self._jobs and event.kind == "progress":
             self._live[event.job] = event.data

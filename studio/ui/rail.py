@@ -7,9 +7,10 @@ from typing import Any
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QIcon
-from PySide6.QtWidgets import QButtonGroup, QScrollArea, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QButtonGroup, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
 WIDTH = 80
+EDGE = 6
 ICON = 24
 MakeIcon = Callable[[str], QIcon]
 
@@ -42,7 +43,7 @@ class Rail(QWidget):
         inner = QWidget()
         inner.setObjectName("railInner")
         column = QVBoxLayout(inner)
-        column.setContentsMargins(6, 8, 6, 8)
+        column.setContentsMargins(EDGE, 8, EDGE, 8)
         column.setSpacing(4)
         for item in (item for item in items if not item.low):
             column.addWidget(self._button(item))
@@ -62,12 +63,11 @@ class Rail(QWidget):
 
     def _button(self, item: RailItem) -> QToolButton:
         button = QToolButton()
-        button.setText(item.title)
+        button.setText(button.fontMetrics().elidedText(item.title, Qt.TextElideMode.ElideRight, WIDTH - 2 * EDGE - 6))
         button.setCheckable(True)
         button.setIconSize(QSize(ICON, ICON))
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
-        button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        button.setFixedHeight(56)
+        button.setFixedSize(WIDTH - 2 * EDGE - 1, 56)
         button.setToolTip(f"{item.title} ({item.shortcut})" if item.shortcut else item.title)
         button.setAccessibleName(item.title)
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)

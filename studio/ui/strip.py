@@ -56,9 +56,9 @@ class ActivityStrip(QWidget):
         self._dirty = True
         self._dot = QLabel("●")
         self._dot.setObjectName("engineDot")
-        self._title = ElidedLabel()
-        self._title.setTextFormat(Qt.TextFormat.PlainText)
-        self._title.setObjectName("stripTitle")
+        self.title_label = ElidedLabel()
+        self.title_label.setTextFormat(Qt.TextFormat.PlainText)
+        self.title_label.setObjectName("stripTitle")
         self._bar = QProgressBar(textVisible=False)
         self._bar.setRange(0, STEPS)
         self._bar.setFixedSize(160, 4)
@@ -83,12 +83,17 @@ class ActivityStrip(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(12, 4, 8, 4)
         layout.setSpacing(12)
-        for widget in (self._dot, self._title, self._bar, self._counts):
+        for widget in (self._dot, self.title_label, self._bar, self._counts):
             layout.addWidget(widget)
         self._counts.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         for widget in (self._retry, self._memory, self._notices, self._queue):
             layout.addWidget(widget)
         self.setFixedHeight(40)
+
+    @property
+    def headline(self) -> str:
+        """What is going on, as it is shown."""
+        return self.title_label.text()
 
     # What it shows -----------------------------------------------------------------------------
 
@@ -119,7 +124,7 @@ class ActivityStrip(QWidget):
         self._dirty = False
         job, progress = self.activity.current, self.activity.progress
         self._show_engine(job is not None)
-        self._title.setText(self._headline(job))
+        self.title_label.setText(self._headline(job))
         self._counts.setToolTip(self._reason)
         self._counts.setText(counted(progress) if job else self._reason)
         self._bar.setVisible(job is not None)
@@ -130,7 +135,7 @@ class ActivityStrip(QWidget):
         self._memory.setText(memory_words(self.activity.memory))
         self._memory.setVisible(bool(self._memory.text()))
         self._queue.setText(self._queue_words())
-        self.setAccessibleDescription(f"{self._title.text()} {self._counts.text()}, {self._queue.text()}")
+        self.setAccessibleDescription(f"{self.title_label.text()} {self._counts.text()}, {self._queue.text()}")
 
     def _headline(self, job: dict[str, Any] | None) -> str:
         if self._engine is not EngineState.CONNECTED:
