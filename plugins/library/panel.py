@@ -22,6 +22,7 @@ from studio.kit.action import Action
 from studio.kit.empty import EmptyState
 from studio.kit.panel import Panel
 from studio.kit.session import Session
+from studio.sdk.fields import describe
 from studio.sdk.manifest import PanelEntry
 
 from .ui_head import ForGood, Head
@@ -44,7 +45,7 @@ class LibraryPanel(Panel):
         self.for_good = ForGood()
         self.view = self._make_view()
         self.empty = EmptyState()
-        self.preview = Preview()
+        self.preview = Preview(self._title_of)
         self._buttons = {name: QPushButton(label) for name, label in LABELS.items()}
         self._lay_out()
         self._refresh_soon = QTimer(self, interval=REFRESH_MS, singleShot=True)
@@ -58,7 +59,7 @@ class LibraryPanel(Panel):
         view = QListView()
         view.setAccessibleName("Results in the library")
         view.setModel(self.items)
-        view.setItemDelegate(Tile(view))
+        view.setItemDelegate(Tile(self.session.theme, view))
         view.setFlow(QListView.Flow.LeftToRight)
         view.setWrapping(True)
         view.setResizeMode(QListView.ResizeMode.Adjust)
@@ -82,13 +83,13 @@ class LibraryPanel(Panel):
         row.addStretch(1)
         self._right = QWidget()
         column = QVBoxLayout(self._right)
-        column.setContentsMargins(0, 0, 0, 0)
+        column.setContentsMargins(16, 0, 0, 0)
         column.setSpacing(8)
         column.addWidget(self.preview, 1)
         column.addLayout(row)
         split = QSplitter(Qt.Orientation.Horizontal)
         split.setChildrenCollapsible(False)
-        split.setHandleWidth(16)
+        split.setHandleWidth(1)
         split.addWidget(self._stack)
         split.addWidget(self._right)
         split.setStretchFactor(0, 3)
@@ -192,7 +193,7 @@ class LibraryPanel(Panel):
         trashed, item = self.head.trash.isChecked(), self._item or {}
         some = self.view.selectionModel().hasSelection()
         allowed = {
-            "open": not trashed and bool(self._panel_of(item)),
+            "open": not trashed and bool(item.get("recipe")) and bool(self._panel_of(item)),
             "copy": isinstance(item.get("text"), str),
             "folder": bool(item.get("path")),
             "delete": not trashed,
@@ -203,6 +204,12 @@ class LibraryPanel(Panel):
         for name in ("open", "delete"):
             self._buttons[name].setVisible(not trashed)
         self._buttons["restore"].setVisible(trashed)
+
+    def _title_of(self, operation: str, name: str) -> str:
+        """What a param is called on screen; empty when the operation or the param is not known here."""
+        if operation not in self.session.operations():
+            return ""
+        return next((s.title for s in describe(self.session.params_class(operation)) if s.name == name), "")
 
     # doing -----------------------------------------------------------------------------------
 
@@ -216,8 +223,8 @@ class LibraryPanel(Panel):
     def open_current(self) -> None:
         """Opens the panel that made the current thing, with its recipe."""
         item = self._item
-        if item is not None and not item.get("trashed") and (panel := self._panel_of(item)):
-            self.session.open_panel(panel, {"recipe": item.get("recipe"), "path": item.get("path")})
+        if item is not None and item.get("recipe") and not item.get("trashed") and (panel := self._panel_of(item)):
+            self.session.open_panel(panel, {"recipe": item["recipe"], "path": item.get("path")})
 
     def copy_current(self) -> None:
         if self._item is not None and isinstance(self._item.get("text"), str):

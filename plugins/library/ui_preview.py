@@ -1,6 +1,7 @@
 """The library's right side: the whole text of one thing, and the facts of its recipe."""
 
 import datetime
+from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import Qt
@@ -9,8 +10,14 @@ from PySide6.QtWidgets import QFormLayout, QFrame, QLabel, QPlainTextEdit, QScro
 SHOWN = 400_000
 
 
-def facts(item: dict[str, Any], recipe: dict[str, Any] | None) -> list[tuple[str, str]]:
-    """What is worth knowing about a thing and how it was made, as (name, words)."""
+TitleOf = Callable[[str, str], str]
+
+
+def facts(item: dict[str, Any], recipe: dict[str, Any] | None, title_of: TitleOf) -> list[tuple[str, str]]:
+    """What is worth knowing about a thing and how it was made, as (name, words).
+
+    title_of: (operation, name of a param) -> what it is called on screen, or nothing.
+    """
     recipe = recipe or {}
     params, noted = dict(recipe.get("params") or {}), dict(recipe.get("facts") or {})
     models = [m for m in recipe.get("models") or () if isinstance(m, dict)]
@@ -22,7 +29,10 @@ def facts(item: dict[str, Any], recipe: dict[str, Any] | None) -> list[tuple[str
         ("Weights", ", ".join(str(m["sha256"])[:16] + "…" for m in models if m.get("sha256"))),
     ]
     skipped = {"prompt", "model"}
-    rows += [(name_of(key), words(value)) for key, value in params.items() if key not in skipped]
+    operation = str(recipe.get("operation") or item.get("operation") or "")
+    rows += [
+        (title_of(operation, key) or name_of(key), words(value)) for key, value in params.items() if key not in skipped
+    ]
     rows += [(name_of(key), words(value)) for key, value in noted.items() if key not in ("prompt_chars", "seed")]
     versions = recipe.get("versions") or {}
     rows += [
@@ -53,8 +63,9 @@ def words(value: Any) -> str:
 class Preview(QWidget):
     """Shows one item; empty until told to."""
 
-    def __init__(self, parent: QWidget | None = None):
+    def __init__(self, title_of: TitleOf, parent: QWidget | None = None):
         super().__init__(parent)
+        self._title_of = title_of
         self.text = QPlainTextEdit()
         self.text.setReadOnly(True)
         self.text.setAccessibleName("Text of the selected result")
@@ -84,7 +95,7 @@ class Preview(QWidget):
             whole = whole[:SHOWN] + f"\n\n… {len(whole) - SHOWN:,} more characters; open the file to see them."
         if self.text.toPlainText() != whole:
             self.text.setPlainText(whole)
-        self._show_facts(facts(item, item.get("recipe")))
+        self._show_facts(facts(item, item.get("recipe"), self._title_of))
 
     def clear(self) -> None:
         self.text.clear()

@@ -2,9 +2,11 @@
 
 import datetime
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QPainter, QPalette, QPen, QTextLayout, QTextOption
+from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QPainter, QPen, QTextLayout, QTextOption
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+
+from studio.kit.theme import Theme
 
 from .ui_items import ITEM, Item
 
@@ -23,7 +25,11 @@ def when(created: float) -> str:
 
 
 class Tile(QStyledItemDelegate):
-    """An excerpt as the thumbnail of a text, with its title and its model below."""
+    """An excerpt as the thumbnail of a text, with its model and its time below."""
+
+    def __init__(self, theme: Theme, parent: QObject | None = None):
+        super().__init__(parent)
+        self._theme = theme
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         return TILE + QSize(GAP, GAP)
@@ -32,31 +38,26 @@ class Tile(QStyledItemDelegate):
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
         item: Item | None = index.data(ITEM)
-        palette: QPalette = option.palette  # type: ignore[attr-defined]
         state: QStyle.StateFlag = option.state  # type: ignore[attr-defined]
         box = QRectF(option.rect).adjusted(GAP / 2, GAP / 2, -GAP / 2, -GAP / 2)  # type: ignore[attr-defined]
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        self._frame(painter, box, palette, state)
+        self._frame(painter, box, state)
         if item is not None:
-            self._content(painter, box.adjusted(PAD, PAD, -PAD, -PAD), palette, item, option.font)  # type: ignore[attr-defined]
+            self._content(painter, box.adjusted(PAD, PAD, -PAD, -PAD), item, option.font)  # type: ignore[attr-defined]
         painter.restore()
 
-    @staticmethod
-    def _frame(painter: QPainter, box: QRectF, palette: QPalette, state: QStyle.StateFlag) -> None:
+    def _frame(self, painter: QPainter, box: QRectF, state: QStyle.StateFlag) -> None:
         selected = bool(state & QStyle.StateFlag.State_Selected)
         near = bool(state & (QStyle.StateFlag.State_MouseOver | QStyle.StateFlag.State_HasFocus))
-        role = QPalette.ColorRole.Highlight if selected else QPalette.ColorRole.Mid
-        colour = palette.color(role)
-        if near and not selected:
-            colour = palette.color(QPalette.ColorRole.PlaceholderText)
-        painter.setPen(QPen(colour, 2.0 if selected else 1.0))
-        painter.setBrush(palette.color(QPalette.ColorRole.Base))
+        line = "focus" if selected else "outline_hover" if near else "line"
+        painter.setPen(QPen(self._theme.colour(line), 2.0 if selected else 1.0))
+        painter.setBrush(self._theme.colour("raised"))
         inset = 1.0 if selected else 0.5
         painter.drawRoundedRect(box.adjusted(inset, inset, -inset, -inset), RADIUS, RADIUS)
 
-    def _content(self, painter: QPainter, box: QRectF, palette: QPalette, item: Item, font: QFont) -> None:
-        text, muted = palette.color(QPalette.ColorRole.Text), palette.color(QPalette.ColorRole.PlaceholderText)
+    def _content(self, painter: QPainter, box: QRectF, item: Item, font: QFont) -> None:
+        text, muted = self._theme.colour("text"), self._theme.colour("muted")
         painter.setFont(font)
         line = painter.fontMetrics().lineSpacing()
         foot = QRectF(box.left(), box.bottom() - line, box.width(), line)

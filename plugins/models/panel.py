@@ -46,13 +46,21 @@ class ModelsPanel(Panel):
         self.view = self._make_view()
         self.details = Details()
         self.folders = Folders()
-        self.empty = EmptyState()
+        self.empty = EmptyState(
+            "No models yet",
+            "Add a folder that holds models with safetensors weights. They are used where they are.",
+            "Add folder…",
+            icon=session.theme.icon("mdi6.cube-outline"),
+        )
         self.rescan_button = QPushButton("Look again")
         self.rescan_button.setToolTip("Searches the folders once more (F5)")
         self._count = QLabel()
         self._count.setProperty("muted", True)
         self._lay_out()
         self.setAcceptDrops(True)
+        session.theme.changed.connect(self._dress)
+        self._dress()
+        self.empty.acted.connect(self.folders.choose)
         self.view.selectionModel().currentChanged.connect(self._on_current)
         self.folders.added.connect(self.add_folder)
         self.folders.removed.connect(self.remove_folder)
@@ -74,7 +82,7 @@ class ModelsPanel(Panel):
         view.setAlternatingRowColors(False)
         view.setTabKeyNavigation(False)
         view.setWordWrap(False)
-        view.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        view.setTextElideMode(Qt.TextElideMode.ElideRight)
         view.verticalHeader().hide()
         view.setFrameShape(QFrame.Shape.NoFrame)
         header = view.horizontalHeader()
@@ -100,13 +108,13 @@ class ModelsPanel(Panel):
         self._stack.addWidget(self.empty)
         below = QWidget()
         row = QHBoxLayout(below)
-        row.setContentsMargins(0, 0, 0, 0)
+        row.setContentsMargins(0, 16, 0, 0)
         row.setSpacing(24)
         row.addWidget(self.details, 3)
         row.addWidget(self.folders, 2)
         split = QSplitter(Qt.Orientation.Vertical)
         split.setChildrenCollapsible(False)
-        split.setHandleWidth(16)
+        split.setHandleWidth(1)
         split.addWidget(self._stack)
         split.addWidget(below)
         split.setStretchFactor(0, 3)
@@ -116,6 +124,10 @@ class ModelsPanel(Panel):
         layout.setSpacing(16)
         layout.addLayout(head)
         layout.addWidget(split, 1)
+
+    def _dress(self) -> None:
+        self.table.set_problem_colour(self.session.theme.colour("danger"))
+        self.view.viewport().update()
 
     # looking ---------------------------------------------------------------------------------
 
@@ -199,7 +211,7 @@ class ModelsPanel(Panel):
             return self.folders.remove_button.isEnabled()
 
         return [
-            Action("models.add", "Add a folder with models", "Ctrl+O", self.folders.choose),
+            Action("models.add", "Add a folder with models", "Ctrl+Shift+O", self.folders.choose),
             Action("models.remove", "Remove the chosen folder from the search", "", self.folders.remove, removable),
             Action("models.rescan", "Look for models again", "F5", self.rescan),
             Action("models.folder", "Show the model in its folder", "", self.show_folder, lambda: bool(self.current())),

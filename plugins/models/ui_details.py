@@ -17,7 +17,7 @@ def plain_label(role: str = "") -> QLabel:
         Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
     )
     if role:
-        label.setProperty(role, True)
+        label.setProperty(*(("level", "error") if role == "error" else (role, True)))
     return label
 
 
@@ -28,7 +28,7 @@ class Details(QFrame):
         super().__init__(parent)
         self._title = plain_label("heading")
         self._path = plain_label("muted")
-        self._problem = plain_label("problem")
+        self._problem = plain_label("error")
         self._hint = plain_label()
         self._numbers = plain_label("muted")
         self._notes = plain_label("muted")
@@ -48,6 +48,7 @@ class Details(QFrame):
         for widget in (self._numbers, self._path, self._problem, self._hint, self._notes):
             layout.addWidget(widget)
         layout.addWidget(self.card, 1)
+        layout.addStretch(0)
         self.show_entry(None)
 
     def show_entry(self, entry: dict[str, Any] | None) -> None:
@@ -58,11 +59,12 @@ class Details(QFrame):
         self._title.setText(cell(entry, "Name") if entry else "")
         parts = [cell(entry, name) for name in ("Makes", "Family", "Parameters", "Size", "Precision", "Licence")]
         self._numbers.setText(" · ".join(part for part in parts if part != "–") if entry else "")
-        self._problem.setText(" ".join(filter(None, (problem.get("title"), problem.get("detail")))))
+        self._problem.setText(". ".join(filter(None, (problem.get("title"), problem.get("detail")))))
         self._hint.setText(str(problem.get("hint", "")))
         self._path.setText(str(entry.get("path", "")))
         self._notes.setText("\n".join(str(note) for note in entry.get("notes") or ()))
         for label in (self._problem, self._hint, self._notes, self._numbers, self._path):
             label.setVisible(bool(label.text()))
+        self.card.setVisible(bool(entry))
         text = str(entry.get("card_excerpt") or "")
         self.card.setPlainText(text or ("This model brings no card." if entry else ""))

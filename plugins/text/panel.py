@@ -74,6 +74,7 @@ class TextPanel(Panel):
 
     def attached(self) -> None:
         self._connected = True
+        self.session.spawn(self.session.call("prewarm", operation=OPERATION))
         self.session.spawn(self._reload())
         self._update_buttons()
 

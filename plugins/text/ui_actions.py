@@ -16,7 +16,7 @@ SHORTCUTS = {
     "continue": "Ctrl+Shift+Return",
     "copy": "Ctrl+Shift+C",
     "use": "Ctrl+U",
-    "lock": "Ctrl+L",
+    "lock": "Ctrl+Shift+L",
 }
 DEEDS = (
     "again",
@@ -35,7 +35,7 @@ DEEDS = (
 
 
 def actions(panel: "TextPanel") -> list[Action]:
-    """What can be done; a deed is done to the result that has the focus, else to the newest."""
+    """What can be done to the result that has the focus, else to the newest. The rest is the window's."""
 
     def run(deed: str) -> Callable[[], None]:
         return lambda: panel.deeds.do(deed, panel.ui.work.current())
@@ -47,13 +47,4 @@ def actions(panel: "TextPanel") -> list[Action]:
 
         return asked
 
-    def switch() -> None:
-        panel.set_density("expert" if panel.ui.density.value() == "simple" else "simple")
-
-    return [
-        Action("text.generate", "Generate", "Ctrl+Return", panel.generate, panel.ui.generate.isEnabled),
-        Action("text.stop", "Stop, and keep what was made", "Esc", panel.cancel_current, panel.ui.stop.isEnabled),
-        Action("text.prompt", "Write the prompt", "Ctrl+P", panel.focus_prompt),
-        Action("text.density", "Simple or expert controls", "Ctrl+E", switch),
-        *(Action(f"text.{d}", f"{WORDS[d][0]} (result)", SHORTCUTS.get(d, ""), run(d), enabled(d)) for d in DEEDS),
-    ]
+    return [Action(f"text.{d}", f"{WORDS[d][0]} (result)", SHORTCUTS.get(d, ""), run(d), enabled(d)) for d in DEEDS]

@@ -21,6 +21,7 @@ WORDS = {
     "vary": ("Vary", "Same settings, a new seed"),
     "continue": ("Continue", "Takes this text as the new prompt and writes on"),
     "copy": ("Copy", "Copies the whole text"),
+    "cancel": ("Cancel", "Takes this request out of the queue"),
     "stop": ("Stop", "Stops and keeps what was made so far (Esc)"),
     "retry": ("Retry", "Runs this request once more"),
     "restore": ("Put back", "Takes the file out of the trash"),
@@ -36,6 +37,7 @@ ICONS = {
     "vary": "mdi6.shuffle-variant",
     "continue": "mdi6.arrow-right",
     "copy": "mdi6.content-copy",
+    "cancel": "mdi6.close",
     "stop": "mdi6.stop",
     "retry": "mdi6.refresh",
     "restore": "mdi6.delete-restore",
@@ -46,7 +48,7 @@ MORE = ("use", "settings", "lock", "recipe", "folder", "delete")
 def offered(result: Result) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Which actions make sense: those with a button of their own, and those in the menu."""
     if not result.ended:
-        return ("stop",), ("settings",)
+        return ("stop" if result.working else "cancel",), ("settings",)
     if result.trashed:
         return ("restore",), ("use", "settings", "lock")
     if result.state == "failed":

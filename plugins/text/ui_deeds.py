@@ -97,6 +97,9 @@ class Deeds(QObject):
     def do_stop(self, result: Result) -> None:
         self._session.spawn(self._session.call("cancel", job=result.id))
 
+    def do_cancel(self, result: Result) -> None:
+        self.do_stop(result)
+
     @staticmethod
     def _parents(result: Result) -> tuple[str, ...]:
         return (result.artifact,) if result.artifact else ()
@@ -173,4 +176,8 @@ class Deeds(QObject):
     async def forget(self, ids: list[str]) -> None:
         """Drops jobs that were deleted in an earlier session from the engine's history."""
         for id in ids:
-            await self._session.call("forget", job=id)
+            try:
+                await self._session.call("forget", job=id)
+            except StudioError as error:
+                if error.code != "unknown-job":  # forgotten already is what was wanted
+                    raise

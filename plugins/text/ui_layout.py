@@ -52,7 +52,7 @@ class TextLayout(QWidget):
         self.starter = StarterCard(session.theme)
         self.empty = EmptyState(
             "Nothing written yet",
-            "Write the beginning of a text below. The model goes on where you stop.",
+            "Write the beginning below; the model goes on from there.",
             "Generate",
             icon=session.theme.icon("mdi6.text-box-outline"),
         )
@@ -102,7 +102,12 @@ class TextLayout(QWidget):
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(self.form)
+        inside = QWidget()
+        padded = QVBoxLayout(inside)
+        padded.setContentsMargins(self._two, self._two, self._two, self._one)
+        padded.addWidget(self.form)
+        padded.addStretch(1)
+        scroll.setWidget(inside)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         buttons = QHBoxLayout()
         buttons.setSpacing(self._one)
