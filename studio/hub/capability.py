@@ -4,7 +4,7 @@ The words are the task tags of the Hugging Face hub. Imports nothing of the appl
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 UNKNOWN = "unknown"
 
@@ -24,6 +24,15 @@ _EXACT = {
     "GitForCausalLM": "image-to-text",
     "TrOCRForCausalLM": "image-to-text",
     "VisionEncoderDecoderModel": "image-to-text",
+    "FuyuForCausalLM": "image-text-to-text",
+    "Emu3ForCausalLM": "image-text-to-text",
+    "MiniMaxM3VLForCausalLM": "image-text-to-text",
+    "BertGenerationDecoder": "text-generation",
+    "ReformerModelWithLMHead": "text-generation",
+    "MarianMTModel": "text2text-generation",
+    "EncoderDecoderModel": "text2text-generation",
+    "SpeechEncoderDecoderModel": "automatic-speech-recognition",
+    "FastSpeech2ConformerModel": "text-to-speech",
     "Pix2StructForConditionalGeneration": "image-to-text",
     "CLIPModel": "zero-shot-image-classification",
     "SiglipModel": "zero-shot-image-classification",
@@ -31,6 +40,8 @@ _EXACT = {
     "ClapModel": "zero-shot-audio-classification",
     "SamModel": "mask-generation",
     "Sam2Model": "mask-generation",
+    "SamHQModel": "mask-generation",
+    "EdgeTamModel": "mask-generation",
     "OpenAIGPTDoubleHeadsModel": "text-generation",
     "GPT2DoubleHeadsModel": "text-generation",
     "XLMWithLMHeadModel": "text-generation",
@@ -42,8 +53,10 @@ _EXACT = {
     "VitMatteForImageMatting": "image-segmentation",
 }
 _SEEING = re.compile(
-    r"(Llava|VL|Vision|Idefics|Paligemma|PaliGemma|Fuyu|Blip2|InstructBlip|Kosmos|Mllama|Gemma3|Florence|Pixtral|Aria|Emu|Chameleon|Internvl|InternVL|SmolVLM|Omni)"
+    r"Llava|VL|Vl[mM]?(?=[A-Z]|$)|Vision|Idefics|Pali[gG]emma|Fuyu|Blip2|InstructBlip|Kosmos|Mllama|Florence|Pixtral|Aria|"
+    r"Emu3|Chameleon|Intern[vV][lL]|Ocr|OCR|Janus|Molmo|Ovis|[vV]\d"
 )
+_HEARING = re.compile(r"ASR|Asr|Speech|Transcri|Voxtral|Canary|Whisper|Moonshine")
 _ENDINGS = (
     ("ForCausalLM", "text-generation"),
     ("ForCausalLMProjection", "text-generation"),
@@ -56,6 +69,9 @@ _ENDINGS = (
     ("ForMultipleChoice", "multiple-choice"),
     ("ForImageTextRetrieval", "zero-shot-image-classification"),
     ("ForImageClassification", "image-classification"),
+    ("ForImageClassificationWithTeacher", "image-classification"),
+    ("ForTextToText", "text2text-generation"),
+    ("ForVisionText2Text", "image-text-to-text"),
     ("ForVideoClassification", "video-classification"),
     ("ForZeroShotObjectDetection", "zero-shot-object-detection"),
     ("ForObjectDetection", "object-detection"),
@@ -112,22 +128,34 @@ TOKENIZED = frozenset(_ON_TEXT.split())
 _MAY_LACK = frozenset(("feature-extraction", "automatic-speech-recognition", "text-to-speech", "text-to-audio"))
 
 
-def of_model(architectures: Iterable[str], model_type: str, tag: str) -> str:
-    """The capability of a transformers model; the card's tag decides where the architecture does not."""
+def of_model(architectures: Iterable[str], model_type: str, tag: str, parts: Container[str] = ()) -> str:
+    """The capability of a transformers model; the card's tag decides where the architecture does not.
+
+    parts: the keys of its configuration, by which a model with eyes or ears is known.
+    """
     for name in architectures:
         if name in _EXACT:
             return _EXACT[name]
         for ending, capability in _ENDINGS:
             if name.endswith(ending):
-                seeing = capability == "text-generation" and _SEEING.search(name)
-                return "image-text-to-text" if seeing else capability
+                return capability
         if name.endswith("ForConditionalGeneration"):
-            return "image-text-to-text" if _SEEING.search(name) else "text2text-generation"
+            return _conditional(name, parts)
     if tag:
         return tag
     if any(name.endswith("Model") for name in architectures):
         return "feature-extraction"
     return "text-generation" if model_type in _CAUSAL_TYPES else UNKNOWN
+
+
+def _conditional(name: str, parts: Container[str]) -> str:
+    if "TTS" in name:
+        return "text-to-speech"
+    if "vision_config" in parts or _SEEING.search(name):
+        return "image-text-to-text"
+    if "audio_config" in parts or _HEARING.search(name):
+        return "automatic-speech-recognition"
+    return "text2text-generation"
 
 
 def of_pipeline(name: str, tag: str) -> str:

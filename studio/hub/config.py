@@ -21,7 +21,8 @@ _LIMITS = {
     "intermediate_size": (1, 10_000_000), "ffn_dim": (1, 10_000_000), "d_ff": (1, 10_000_000),
     "num_hidden_layers": (1, 2_000), "n_layer": (1, 2_000), "num_layers": (1, 2_000), "n_layers": (1, 2_000),
     "num_attention_heads": (1, 10_000), "n_head": (1, 10_000), "num_heads": (1, 10_000), "n_heads": (1, 10_000),
-    "num_key_value_heads": (1, 10_000), "head_dim": (1, 100_000),
+    # Mixed models write 0 for a kind of heads that they do not have, and -1 for no limit.
+    "num_key_value_heads": (0, 10_000), "head_dim": (0, 100_000),
     "max_position_embeddings": (-1, 1 << 30), "n_positions": (-1, 1 << 30), "n_ctx": (-1, 1 << 30),
     "num_experts": (0, 100_000), "num_local_experts": (0, 100_000), "state_size": (1, 1_000_000),
     "num_train_timesteps": (1, 1_000_000),
@@ -57,17 +58,27 @@ def check(config: dict[str, Any], path: Path) -> None:
     for part in (config, *(inner for inner in config.values() if isinstance(inner, dict))):
         for key, (low, high) in _LIMITS.items():
             value = part.get(key)
-            if value is None or (isinstance(value, list) and all(type(item) is int for item in value)):
-                continue
-            # State-space and mixed models write 0 heads of a kind that they do not have.
-            least = 0 if key == "num_key_value_heads" else low
-            if type(value) is not int or not least <= value <= high:
+            if not all(_fits(item, low, high) for item in _each(key, value)):
                 raise StudioError(
                     "The model's configuration makes no sense",
-                    f"{path.name} says {key} = {str(value)[:60]}; a number from {least:,} to {high:,} is expected.",
+                    f"{path.name} says {key} = {str(value)[:60]}; a number from {low:,} to {high:,} is expected.",
                     "Download this file again from where it came from.",
                     code="bad-config",
                 )
+
+
+def _each(key: str, value: Any) -> list[Any]:
+    """The numbers in a value: mixed models give one a layer, or layers by part."""
+    if isinstance(value, list):
+        return value
+    if isinstance(value, dict) and key == "num_hidden_layers":
+        return list(value.values())
+    return [] if value is None else [value]
+
+
+def _fits(value: Any, low: int, high: int) -> bool:
+    whole = type(value) is int or (isinstance(value, float) and value.is_integer())
+    return value is None or (whole and low <= value <= high)
 
 
 def check_budget(config: dict[str, Any], parameters: int, path: Path) -> None:

@@ -190,7 +190,7 @@ def _described(folder: Path, files: set[str], card: Card, notes: list[str]) -> d
     family = kept.get("model_type")
     family = family[:60] if isinstance(family, str) else ""
     return {
-        "capability": capability.of_model(architectures, family, card.tag),
+        "capability": capability.of_model(architectures, family, card.tag, kept),
         "family": family,
         "context": config.context_of(kept),
         "config": config.small(kept),
@@ -215,10 +215,16 @@ def _require_tokenizer(folder: Path, files: set[str], found: str) -> None:
     path = folder / present[0]
     with path.open("rb") as file:
         start = file.read(64)
-    if present[0] == "tokenizer.json" and not start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
-        raise broken(path, "It is not a tokenizer: it does not begin like JSON.", code="bad-json")
+        file.seek(-min(64, path.stat().st_size), os.SEEK_END)
+        end = file.read()
     if not start:
         raise broken(path, "It is empty.", code="truncated")
+    if present[0] != "tokenizer.json":
+        return
+    if not start.lstrip().startswith(b"{"):
+        raise broken(path, "It is not a tokenizer: it does not begin like JSON.", code="bad-json")
+    if not end.rstrip().endswith(b"}"):
+        raise broken(path, "It is a truncated file: it does not end like JSON.", code="truncated")
 
 
 def _no_weights(folder: Path, files: set[str], stem: str) -> StudioError:

@@ -115,6 +115,10 @@ def test_a_model_is_described(root, catalogue):
         ({"architectures": ["WhisperForConditionalGeneration"]}, "automatic-speech-recognition"),
         ({"architectures": ["Qwen2VLForConditionalGeneration"]}, "image-text-to-text"),
         ({"architectures": ["LlavaForConditionalGeneration"]}, "image-text-to-text"),
+        ({"architectures": ["Gemma3ForCausalLM"]}, "text-generation"),
+        ({"architectures": ["Gemma3ForConditionalGeneration"], "vision_config": {}}, "image-text-to-text"),
+        ({"architectures": ["VoxtralForConditionalGeneration"], "audio_config": {}}, "automatic-speech-recognition"),
+        ({"architectures": ["MarianMTModel"]}, "text2text-generation"),
         ({"architectures": ["BertForMaskedLM"]}, "fill-mask"),
         ({"architectures": ["BertForSequenceClassification"]}, "text-classification"),
         ({"architectures": ["ViTForImageClassification"]}, "image-classification"),
@@ -149,6 +153,8 @@ BROKEN = {
     "web page": ({"model__safetensors": b"<html>404</html>"}, "html"),
     "no tokenizer": ({"tokenizer__json": None}, "missing-tokenizer"),
     "tokenizer is a page": ({"tokenizer__json": "<html>"}, "bad-json"),
+    "tokenizer is cut": ({"tokenizer__json": '{"version": "1.0", "model": {"type": "BPE"'}, "truncated"),
+    "tokenizer.json is empty": ({"tokenizer__json": ""}, "truncated"),
     "tokenizer is empty": ({"tokenizer__json": None, "vocab__txt": ""}, "truncated"),
     "no configuration": ({"config__json": None}, "missing-config"),
     "no weights": ({"model__safetensors": None}, "missing-weights"),
@@ -207,6 +213,7 @@ def test_a_pickle_is_refused_with_the_way_out(root, catalogue):
         (LLAMA | {"hidden_size": True}, "bad-config"),
         (LLAMA | {"hidden_size": 4.5}, "bad-config"),
         (LLAMA | {"hidden_size": {"a": 1}}, "bad-config"),
+        (LLAMA | {"intermediate_size": [4, 10**9]}, "bad-config"),
         (LLAMA | {"text_config": {"vocab_size": 1 << 70}}, "bad-config"),
         (LLAMA | {"hidden_size": 100_000, "num_hidden_layers": 100}, "bad-config"),
     ],
@@ -239,7 +246,7 @@ def test_numbers_of_mixed_models_pass(root, catalogue):
     config = LLAMA | {
         "intermediate_size": [8, 16],
         "num_key_value_heads": 0,
-        "head_dim": None,
+        "head_dim": 0,
         "max_position_embeddings": -1,
     }
     model(root / "m", json.dumps(config | {"time_step_limit": [0.0, float("inf")]}).encode())
