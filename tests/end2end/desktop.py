@@ -101,6 +101,16 @@ class Desktop:
         time.sleep(1.0)
         return self
 
+    def until_still(self, seconds: float = 1.0) -> None:
+        """Waits until nothing on the screen has changed for a while; a blinking caret is allowed."""
+        last, since = None, time.monotonic()
+        deadline = since + WAIT_S
+        while time.monotonic() - since < seconds and time.monotonic() < deadline:
+            time.sleep(0.1)
+            now = self.screen.picture().resize((64, 36)).tobytes()
+            if last is None or sum(abs(a - b) > 24 for a, b in zip(now, last, strict=True)) > 12:
+                last, since = now, time.monotonic()
+
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "studio", "--data", str(self.paths.data), *arguments]
         return subprocess.Popen(command, env=self.environment)
