@@ -45,11 +45,9 @@ def create_small(path: Path, data: bytes) -> None:
     Raises FileExistsError, and changes nothing, when something is there.
     """
     with explained(path, len(data)):
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-        handle = os.open(path, flags, 0o666)
+        handle = _created(path)
         try:
-            os.write(handle, data)
-            os.fsync(handle)
+            _write_all(handle, data)
             _sync_folder(path.parent)
         except OSError:
             with contextlib.suppress(OSError):
@@ -194,15 +192,24 @@ def _partial(path: Path, *, suffix: bool = False) -> Iterator[Path]:
 
 
 def _fill(partial: Path, data: bytes) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-    handle = os.open(partial, flags, 0o666)
+    handle = _created(partial)
     try:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(handle, view[:_BLOCK]) :]
-        os.fsync(handle)
+        _write_all(handle, data)
     finally:
         os.close(handle)
+
+
+def _created(path: Path) -> int:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    return os.open(path, flags, 0o666)
+
+
+def _write_all(handle: int, data: bytes) -> None:
+    """Writes and syncs; a nearly full disk takes a part first and refuses the rest."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(handle, view[:_BLOCK]) :]
+    os.fsync(handle)
 
 
 def _name_once(partial: Path, path: Path) -> None:

@@ -123,10 +123,11 @@ def test_a_refusing_disk_is_named_with_path_and_bytes(tmp_path, monkeypatch, cod
     assert names(tmp_path) == ["a.md"]
 
 
-def test_a_short_write_is_carried_on(tmp_path, monkeypatch):
+@pytest.mark.parametrize("function", [atomic.write_file, atomic.write_once, atomic.create_small])
+def test_a_short_write_is_carried_on(tmp_path, monkeypatch, function):
     real = os.write
     monkeypatch.setattr(os, "write", lambda handle, data: real(handle, bytes(data[:7])))
-    atomic.write_file(tmp_path / "a", bytes(range(100)))
+    function(tmp_path / "a", bytes(range(100)))
     assert (tmp_path / "a").read_bytes() == bytes(range(100))
 
 
