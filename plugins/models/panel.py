@@ -217,6 +217,9 @@ class ModelsPanel(Panel):
             Action("models.folder", "Show the model in its folder", "", self.show_folder, lambda: bool(self.current())),
         ]
 
+    def focus_prompt(self) -> None:
+        self.view.setFocus()
+
     def accepts_file(self, path: Path) -> bool:
         return path.is_dir() or path.suffix == ".safetensors"
 

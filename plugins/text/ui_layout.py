@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from studio.kit.density import DensitySwitch
@@ -19,6 +20,7 @@ from .ui_card import ResultCard
 from .ui_starter import StarterCard
 from .ui_work import WorkArea
 
+READABLE = 960
 OWN = ("prompt", "model")
 """Params with a place of their own, outside of the form."""
 
@@ -79,18 +81,15 @@ class TextLayout(QWidget):
         self._stack = QStackedWidget()
         self._stack.addWidget(self.work)
         self._stack.addWidget(self.empty)
-        note = QHBoxLayout()
-        note.setContentsMargins(self._three, 0, self._three, self._one)
-        note.addWidget(self.starter)
-        foot = QHBoxLayout()
-        foot.setContentsMargins(self._three, self._one, self._three, self._two)
-        foot.addWidget(self.prompt)
+        self._note, self._foot = QHBoxLayout(), QHBoxLayout()
+        self._note.addWidget(self.starter)
+        self._foot.addWidget(self.prompt)
         column = QVBoxLayout()
         column.setSpacing(0)
         column.addLayout(head)
-        column.addLayout(note)
+        column.addLayout(self._note)
         column.addWidget(self._stack, 1)
-        column.addLayout(foot)
+        column.addLayout(self._foot)
         return column
 
     def _right(self) -> QFrame:
@@ -124,6 +123,15 @@ class TextLayout(QWidget):
         column.addWidget(scroll, 1)
         column.addLayout(below)
         return side
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Lines stay short enough to read: on a wide window the column of texts stands in the middle."""
+        super().resizeEvent(event)
+        room = event.size().width() - self._session.theme.shape("size", "column")
+        side = max(self._three, (room - READABLE) // 2)
+        self._note.setContentsMargins(side, 0, side, self._one)
+        self._foot.setContentsMargins(side, self._one, side, self._two)
+        self.work.set_side(side)
 
     def set_density(self, density: str) -> None:
         """ "simple" or "expert"; values stay."""

@@ -6,7 +6,7 @@ is there already, so that a person who reads further up is left alone.
 
 from collections.abc import Callable, Iterable
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QFocusEvent
 from PySide6.QtWidgets import QApplication, QFrame, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
@@ -17,6 +17,17 @@ FLUSH_MS = 33
 BUILT_AT_FIRST = 20
 BUILT_AT_MOST = 60
 SLACK = 24
+TOP = 8
+
+
+class _Column(QWidget):
+    """The cards' parent: as high as they are at this width, not as labels that wrap would like to be."""
+
+    def minimumSizeHint(self) -> QSize:
+        layout = self.layout()
+        if layout is not None and layout.hasHeightForWidth():
+            return QSize(0, 0)
+        return super().minimumSizeHint()
 
 
 class WorkArea(QScrollArea):
@@ -41,10 +52,10 @@ class WorkArea(QScrollArea):
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._inside = QWidget()
+        self._inside = _Column()
         self._inside.setObjectName("results")
         self._column = QVBoxLayout(self._inside)
-        self._column.setContentsMargins(24, 16, 24, 16)
+        self._side = 24
         self._column.setSpacing(12)
         self._earlier = QPushButton()
         self._earlier.setProperty("flat", True)
@@ -112,7 +123,7 @@ class WorkArea(QScrollArea):
                 return
 
     def reveal(self, id: str) -> None:
-        """Scrolls to a result and gives it the focus."""
+        """Scrolls to a result."""
         at = next((i for i, result in enumerate(self._results) if result.id == id), -1)
         if at < 0:
             return
@@ -121,7 +132,6 @@ class WorkArea(QScrollArea):
         card = self._cards[id]
         self._following = at == len(self._results) - 1
         QTimer.singleShot(0, card, lambda: self.ensureWidgetVisible(card, 0, 16))
-        card.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def follow_end(self) -> None:
         self._following, self._focused = True, ""
@@ -179,9 +189,20 @@ class WorkArea(QScrollArea):
         self._earlier.setVisible(self._first > 0)
         self._earlier.setText(f"Show earlier results ({self._first:,})")
 
+    def set_side(self, side: int) -> None:
+        """The free room left and right of the cards."""
+        self._side = side
+        self._set_margins(self.verticalScrollBar().maximum() > 0)
+
+    def _set_margins(self, scrolled: bool) -> None:
+        """The scroll bar takes its room from the margin, so that the cards keep their width."""
+        bar = self.verticalScrollBar().sizeHint().width() if scrolled else 0
+        self._column.setContentsMargins(self._side, TOP, self._side - bar, TOP)
+
     # the end ---------------------------------------------------------------------------------
 
     def _on_range(self, _low: int, high: int) -> None:
+        self._set_margins(high > 0)
         if self._following:
             self.verticalScrollBar().setValue(high)
 
