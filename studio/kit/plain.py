@@ -25,6 +25,7 @@ class PlainEditor(QPlainTextEdit):
         self.setTabChangesFocus(True)
         self.setLineWrapMode(QPlainTextEdit.LineWrapMode.WidgetWidth)
         self.document().setDocumentMargin(2)
+        self.document().clearUndoRedoStacks()  # the margin counts as an edit
         self.document().documentLayout().documentSizeChanged.connect(self._fit)
         self.textChanged.connect(self._on_changed)
         self._fit()

@@ -14,8 +14,12 @@ from studio.kit.session import Session
 from studio.sdk.fields import FieldSpec
 
 FIELD = 72
-UNFINISHED = re.compile(r"[+-]?(\d*[.,]?)?([eE][+-]?)?")
+UNFINISHED = re.compile(r"[+-]?[.,]?|.*\d[.,]?[eE][+-]?")
 THOUSANDS = re.compile(r"[+-]?\d{1,3}([,' \u00a0\u202f]\d{3})+")
+
+
+class TooSmall(ValueError):
+    """Below the range: while it is typed, perhaps the beginning of a number inside."""
 
 
 def parse(text: str, spec: FieldSpec) -> int | float | None:
@@ -39,7 +43,7 @@ def parse(text: str, spec: FieldSpec) -> int | float | None:
         value = int(text) if re.fullmatch(r"[+-]?\d+", text) else int(value)
     low, high = spec.minimum, spec.maximum
     if low is not None and (value < low or (spec.above and value == low)):
-        raise ValueError(f"{between(spec)}.")
+        raise TooSmall(f"{between(spec)}.")
     if high is not None and (value > high or (spec.below and value == high)):
         raise ValueError(f"{between(spec)}.")
     return value
@@ -163,9 +167,11 @@ class NumberControl(Control):
         """While a number is being typed, its beginning is no mistake yet."""
         try:
             value = parse(text, self.spec)
+        except TooSmall:
+            self.problem.emit("")
+            return
         except ValueError as error:
-            if not UNFINISHED.fullmatch(text.strip()):
-                self.problem.emit(str(error))
+            self.problem.emit("" if UNFINISHED.fullmatch(text.strip()) else str(error))
             return
         self._take(value)
 
