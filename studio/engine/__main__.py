@@ -30,7 +30,12 @@ def main(argv: list[str]) -> int:
     if options.plugins:
         known = [folder for folder in os.environ.get("ATELIER_PLUGINS", "").split(os.pathsep) if folder]
         os.environ["ATELIER_PLUGINS"] = os.pathsep.join([*known, *options.plugins])
-    paths = user_paths(options.data).prepare()
+    paths = user_paths(options.data)
+    try:
+        paths.prepare()
+    except OSError as error:
+        print(f"The data folder cannot be used: {error}", file=sys.stderr)
+        return 1
     logs.set_up(paths.logs, "engine", to_stderr=True)
     only = lock.EngineLock(paths)
     if not only.acquire():

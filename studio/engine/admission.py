@@ -1,23 +1,30 @@
 """From a request to a job: params checked, seeds drawn, models found, memory weighed; or a refusal in words."""
 
 import asyncio
+import contextlib
 import dataclasses
 import os
 import re
+import threading
+import traceback
 import uuid
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
+from studio.engine.asked import Asked
 from studio.errors import StudioError
 from studio.host.discover import Operation, Plugins
 from studio.host.loader import load_estimate, load_params
 from studio.hub.catalogue import Catalogue
 from studio.jobs.state import Job, Priority
-from studio.sdk.operation import Estimate, ModelInfo
+from studio.sdk.operation import Estimate, EstimateFunction, ModelInfo
 from studio.sdk.params import Params, Ui
 
-ID = re.compile(r"^[0-9a-zA-Z_-]{1,64}$")
+ID = re.compile(r"^[0-9a-zA-Z_]{1,64}$")  # it becomes part of file names
 TITLE = 80
+IMPORT_S = 30.0
 GIB = 1 << 30
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -29,23 +36,62 @@ class Checked:
     estimate: Estimate
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Definition:
+    """What the engine needs of a plugin's code."""
+
+    operation: Operation
+    params: type[Params]
+    estimate: EstimateFunction | None
+
+
 class Admission:
     """Turns what clients ask for into jobs. Blocking parts run in a thread."""
 
     def __init__(self, plugins: Plugins, catalogue: Catalogue):
-        self.plugins, self._catalogue = plugins, catalogue
+        self._plugins, self._catalogue = plugins, catalogue
+        self._known: dict[str, Definition] = {}
+
+    @property
+    def plugins(self) -> Plugins:
+        return self._plugins
+
+    @plugins.setter
+    def plugins(self, plugins: Plugins) -> None:
+        self._plugins = plugins
+        self._known.clear()
 
     async def check(self, operation: str, values: dict[str, Any], *, version: int | None = None) -> Checked:
         """Raises StudioError naming what is wrong with which field, or with the model."""
-        found = self.plugins.operation(operation)
-        params = load_params(found).load(values, version).with_seeds()
+        defined = await self._definition(operation)
+        params = defined.params.load(values, version).with_seeds()
         models: tuple[str, ...] = ()
-        field = type(params).model_fields.get(found.entry.model_field)
+        name = defined.operation.entry.model_field
+        field = defined.params.model_fields.get(name)
         if field is not None:
-            entry = await asyncio.to_thread(self._entry, str(getattr(params, found.entry.model_field)), field)
-            params = params.model_copy(update={found.entry.model_field: entry.id})
+            entry = await asyncio.to_thread(self._entry, str(getattr(params, name) or ""), field)
+            params = params.model_copy(update={name: entry.id})
             models = (entry.id,)
-        return Checked(params, models, await asyncio.to_thread(self._estimate, found, params))
+        if defined.estimate is None:
+            return Checked(params, models, Estimate())
+        return Checked(params, models, await asyncio.to_thread(self._estimate, defined, params))
+
+    async def _definition(self, operation: str) -> Definition:
+        """Params and estimate, imported once, in a thread: an import that hangs must not stop the engine."""
+        known = self._known.get(operation)
+        if known is None:
+            found = self._plugins.operation(operation)
+            try:
+                known = await asyncio.wait_for(_on_a_thread(lambda: _define(found)), IMPORT_S)
+            except TimeoutError:
+                raise StudioError(
+                    f"The plugin {found.plugin.id} does not load",
+                    f"Importing its params took longer than {IMPORT_S:.0f} s.",
+                    f"Its folder is {found.plugin.folder}.",
+                    code="plugin",
+                ) from None
+            self._known[operation] = known
+        return known
 
     def _entry(self, ref: str, field: Any) -> Any:
         hint = next((item for item in field.metadata if isinstance(item, Ui)), Ui())
@@ -61,47 +107,90 @@ class Admission:
         except StudioError:
             return None
 
-    def _estimate(self, operation: Operation, params: Params) -> Estimate:
-        estimate = load_estimate(operation)
-        return estimate(params, self.info) if estimate is not None else Estimate()
+    def _estimate(self, defined: Definition, params: Params) -> Estimate:
+        assert defined.estimate is not None
+        try:
+            return defined.estimate(params, self.info)
+        except StudioError:
+            raise
+        except Exception as error:  # the plugin's door
+            raise StudioError(
+                f"The plugin {defined.operation.plugin.id} could not say how much memory this needs",
+                f"{type(error).__name__}: {error}",
+                code="plugin",
+                log=traceback.format_exc(),
+            ) from error
 
     def models_of(self, job: Job) -> dict[str, dict[str, Any]]:
         """What the worker must know of a job's models. Raises StudioError when one is gone."""
         return {ref: dataclasses.asdict(self._catalogue.find(ref).require_usable().to_info()) for ref in job.models}
 
-    async def job(self, asked: dict[str, Any], budget: int) -> Job:
+    async def job(self, asked: Asked, budget: int) -> Job:
         """The job that a submit asks for. Raises StudioError; code "too-large" when it can never fit."""
-        id = str(asked.get("job") or uuid.uuid4().hex)
+        id = asked.text("job") or uuid.uuid4().hex
         if not ID.match(id):
-            raise StudioError("The job's id is not valid", "It has letters, digits, - and _ only.", code="invalid")
-        operation = str(asked.get("operation", ""))
-        params = asked.get("params") or {}
-        if not isinstance(params, dict):
-            raise StudioError("The params of a job are an object", code="invalid")
-        checked = await self.check(operation, params, version=asked.get("version"))
+            raise StudioError("The job's id is not valid", "It has letters, digits and _ only.", code="bad-request")
+        depends_on = tuple(asked.texts("depends_on"))
+        if id in depends_on:
+            raise StudioError("A job cannot wait for itself", id, code="bad-request")
+        operation = asked.text("operation")
+        checked = await self.check(operation, asked.object("params"), version=asked.whole("version", None))
         refuse_too_large(checked.estimate, budget)
         return Job(
             id=id,
             operation=operation,
             params=checked.params.model_dump(mode="json"),
-            priority=priority_of(asked.get("priority") or self.plugins.operation(operation).entry.priority),
-            title=str(asked.get("title") or self.title(checked.params, operation))[:TITLE],
-            origin=str(asked.get("origin") or ""),
+            priority=priority_of(asked.get("priority") or self._plugins.operation(operation).entry.priority),
+            title=(asked.text("title") or self.title(checked.params, operation))[:TITLE],
+            origin=asked.text("origin"),
             models=checked.models,
             memory=checked.estimate.total,
-            parents=tuple(map(str, asked.get("parents") or ())),
-            depends_on=tuple(map(str, asked.get("depends_on") or ())),
-            not_before=float(asked.get("not_before") or 0.0),
+            parents=tuple(asked.texts("parents")),
+            depends_on=depends_on,
+            not_before=asked.number("not_before"),
         )
 
     def title(self, params: Params, operation: str) -> str:
         """The beginning of the prompt, or the operation's own title."""
         for name, field in type(params).model_fields.items():
             if any(isinstance(item, Ui) and item.widget == "prompt" for item in field.metadata):
-                words = " ".join(str(getattr(params, name)).split())
+                words = " ".join(str(getattr(params, name))[: 10 * TITLE].split())
                 if words:
-                    return words
-        return self.plugins.operation(operation).entry.title
+                    return words[:TITLE]
+        return self._plugins.operation(operation).entry.title
+
+
+def _define(operation: Operation) -> Definition:
+    return Definition(operation, load_params(operation), load_estimate(operation))
+
+
+def _on_a_thread(work: Callable[[], T]) -> "asyncio.Future[T]":
+    """Like asyncio.to_thread, on a thread that an engine which leaves need not wait for."""
+    loop = asyncio.get_running_loop()
+    result: asyncio.Future[T] = loop.create_future()
+
+    def settle(error: BaseException | None, value: Any) -> None:
+        if result.done():
+            return
+        if error is not None:
+            result.set_exception(error)
+        else:
+            result.set_result(value)
+
+    def run() -> None:
+        outcome: tuple[BaseException | None, Any]
+        try:
+            outcome = (None, work())
+        except StudioError as error:
+            outcome = (error, None)
+        except BaseException as error:  # noqa: BLE001 - the plugin's door
+            said = StudioError("A plugin could not be loaded", repr(error), code="plugin", log=traceback.format_exc())
+            outcome = (said, None)
+        with contextlib.suppress(RuntimeError):  # the engine has left meanwhile
+            loop.call_soon_threadsafe(settle, *outcome)
+
+    threading.Thread(target=run, name="plugin-import", daemon=True).start()
+    return result
 
 
 def priority_of(name: Any) -> Priority:
@@ -110,7 +199,7 @@ def priority_of(name: Any) -> Priority:
         return Priority[name.upper()] if isinstance(name, str) else Priority(name)
     except (KeyError, ValueError):
         known = ", ".join(priority.name.lower() for priority in Priority)
-        raise StudioError(f"There is no priority {name}", f"Known: {known}.", code="invalid") from None
+        raise StudioError(f"There is no priority {name}", f"Known: {known}.", code="bad-request") from None
 
 
 def refuse_too_large(estimate: Estimate, budget: int) -> None:

@@ -25,6 +25,8 @@ class Outbox:
         self._send, self._pending, self._overrun = send, pending, overrun
         self._events: dict[int, Event] = {}
         self._latest: dict[tuple[str, str], int] = {}
+        self._texts: dict[int, list[str]] = {}
+        self._ends: dict[tuple[str, str], int] = {}
         self._next = 0
         self._flushing: asyncio.TimerHandle | None = None
         self._last = float("-inf")
@@ -47,40 +49,50 @@ class Outbox:
             self._flushing.cancel()
             self._flushing = None
 
+    def flush(self) -> None:
+        """Sends what waits now, for a reply that must not overtake it."""
+        self.close()
+        events, self._events = self._events, {}
+        self._latest.clear()
+        self._ends.clear()
+        self._last = asyncio.get_running_loop().time()
+        for number, event in events.items():
+            text = self._texts.get(number)
+            if text is not None and len(text) > 1:
+                event = Event("stream", event.job, {**event.data, "text": "".join(text)})
+            self._send(event)
+        self._texts.clear()
+
     def _merge(self, event: Event) -> None:
         key = (event.kind, event.job)
+        waiting = self._latest.get(key)
         if event.kind == "job":
             for kind in ("progress", "stream", "preview"):
                 self._latest.pop((kind, event.job), None)
-        elif event.kind in LATEST and key in self._latest:
-            self._events[self._latest[key]] = event
+        elif event.kind in LATEST and waiting is not None:
+            self._events[waiting] = event
             return
-        elif event.kind == "stream" and key in self._latest:
-            waiting = self._events[self._latest[key]]
-            if waiting.data["at"] + len(waiting.data["text"]) == event.data["at"]:
-                text = waiting.data["text"] + event.data["text"]
-                self._events[self._latest[key]] = Event("stream", event.job, {"at": waiting.data["at"], "text": text})
-                return
+        elif event.kind == "stream" and waiting is not None and event.data["at"] == self._ends[key]:
+            self._texts[waiting].append(event.data["text"])
+            self._ends[key] += len(event.data["text"])
+            return
         self._events[self._next] = event
         if event.kind in LATEST or event.kind == "stream":
             self._latest[key] = self._next
+        if event.kind == "stream":
+            self._texts[self._next] = [event.data["text"]]
+            self._ends[key] = event.data["at"] + len(event.data["text"])
         self._next += 1
 
     def _flush(self) -> None:
         self._flushing = None
-        loop = asyncio.get_running_loop()
         if len(self._events) > MOST_EVENTS:
             self._events.clear()
             self._overrun()
-            return
-        if self._pending() > BACKLOG:
-            self._flushing = loop.call_later(FLUSH_S, self._flush)
-            return
-        events, self._events = self._events, {}
-        self._latest.clear()
-        self._last = loop.time()
-        for event in events.values():
-            self._send(event)
+        elif self._pending() > BACKLOG:
+            self._flushing = asyncio.get_running_loop().call_later(FLUSH_S, self._flush)
+        else:
+            self.flush()
 
 
 class Bus:

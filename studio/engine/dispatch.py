@@ -10,10 +10,11 @@ import studio
 from studio.engine import crash
 from studio.engine.admission import Admission
 from studio.engine.live import Live
+from studio.engine.recovery import receipt_path
 from studio.engine.results import Results
 from studio.errors import StudioError
 from studio.jobs import events as ev
-from studio.jobs.state import Job, JobState
+from studio.jobs.state import ENDED, Job
 from studio.wire import messages as m
 
 
@@ -32,6 +33,7 @@ class Dispatch:
         self._post, self._send = post, send
         self._admission, self._results, self._live, self._receipts = admission, results, live, receipts
         self._starts: set[asyncio.Task[None]] = set()
+        self._waiting: dict[str, list[m.Message]] = {}
 
     def start(self, start: ev.Start) -> None:
         """Sends a job to its worker: at once when nothing has to be looked up on disk for it."""
@@ -39,18 +41,36 @@ class Dispatch:
         if not start.job.models:
             self._send_run(start.worker, start.job, {})
             return
+        self._waiting[start.job.id] = []
         task = asyncio.get_running_loop().create_task(self._with_models(start.worker, start.job))
         self._starts.add(task)
         task.add_done_callback(self._starts.discard)
 
+    def tell(self, worker: str, job: str, message: m.Message) -> None:
+        """Tells a worker something about a job, never before it was given the job."""
+        if job in self._waiting:
+            self._waiting[job].append(message)
+        else:
+            self._send(worker, message)
+
+    async def settle(self) -> None:
+        """Waits for what is still being looked up."""
+        while self._starts:
+            await asyncio.wait(self._starts)
+
     async def _with_models(self, worker: str, job: Job) -> None:
         """Looks the models up in a thread; one that is gone fails the job here, in words."""
+        models = None
         try:
             models = await asyncio.to_thread(self._admission.models_of, job)
         except StudioError as error:
             self._post(ev.JobFailed(job.id, time.time(), error.to_dict()))
-            return
-        self._send_run(worker, job, models)
+        finally:
+            told = self._waiting.pop(job.id, [])
+        if models is not None and job.worker == worker and job.state not in ENDED:
+            self._send_run(worker, job, models)
+            for message in told:
+                self._send(worker, message)
 
     def _send_run(self, worker: str, job: Job, models: dict[str, dict[str, Any]]) -> None:
         try:
@@ -68,6 +88,7 @@ class Dispatch:
             "job": job.id,
             "models": [{"ref": ref, "path": str(models[ref]["path"])} for ref in job.models],
             "parents": list(job.parents),
+            "title": job.title,
         }
         message = m.Run(
             job=job.id,
@@ -76,13 +97,12 @@ class Dispatch:
             params_target={**place, "target": operation.entry.params},
             backend={**place, "target": operation.entry.backend},
             folder=str(folder),
-            receipt=str(self._receipts / f"{job.id}.json"),
+            receipt=str(receipt_path(self._receipts, job.id)),
             recipe=recipe,
             models=models,
             rank=int(job.priority),
             attempt=job.attempt,
         )
+        crash.point("start.before_send")
         self._send(worker, message)
-        if job.state is JobState.CANCELLING:
-            self._send(worker, m.Cancel(job.id))
         crash.point("start.after_send")

@@ -1,13 +1,19 @@
 """What workers say, turned into events of the queue and into news for the clients."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
+from pathlib import Path
 
+from studio.engine import recovery
 from studio.engine.bus import Bus
 from studio.engine.live import Live
+from studio.engine.results import Results
 from studio.engine.worker_process import WorkerProcess
+from studio.errors import StudioError
 from studio.jobs import events as ev
+from studio.jobs.state import Queue
 from studio.wire import messages as m
 
 log = logging.getLogger(__name__)
@@ -16,8 +22,18 @@ log = logging.getLogger(__name__)
 class Hearing:
     """`post` takes an event of the queue."""
 
-    def __init__(self, post: Callable[[ev.QueueEvent], None], bus: Bus, live: Live):
-        self._post, self._bus, self._live = post, bus, live
+    def __init__(
+        self,
+        post: Callable[[ev.QueueEvent], None],
+        queue: Queue,
+        bus: Bus,
+        live: Live,
+        results: Results,
+        receipts: Path,
+    ):
+        self._post, self._queue, self._bus, self._live = post, queue, bus, live
+        self._results, self._receipts = results, receipts
+        self._settling: set[asyncio.Task[None]] = set()
 
     def ready(self, worker: WorkerProcess, hello: m.Hello) -> None:
         self._post(ev.WorkerReady(worker.id, hello.device, int(hello.facts.get("budget") or 0)))
@@ -26,7 +42,33 @@ class Hearing:
         )
 
     def gone(self, worker: WorkerProcess, reason: str, tail: str) -> None:
-        self._post(ev.WorkerDied(worker.id, reason, time.time(), tail, worker.blamed, worker.wanted))
+        """Settles what the worker held: complete jobs are done, what the others left in the library goes."""
+        died = ev.WorkerDied(worker.id, reason, time.time(), tail, worker.blamed, worker.wanted)
+        task = asyncio.get_running_loop().create_task(self._settle(died))
+        self._settling.add(task)
+        task.add_done_callback(self._settling.discard)
+
+    async def settle(self) -> None:
+        """Waits until the queue has been told of every worker that is gone."""
+        while self._settling:
+            await asyncio.wait(self._settling)
+
+    async def _settle(self, died: ev.WorkerDied) -> None:
+        known = self._queue.workers.get(died.worker)
+        held = set(known.running) if known else set()
+        for job in sorted(held):
+            receipt = recovery.read_receipt(self._receipts, job)
+            if receipt is not None:
+                held.discard(job)
+                at = float(receipt.get("at") or died.at)
+                self._post(ev.JobDone(job, at, list(receipt.get("artifacts", [])), dict(receipt.get("facts", {}))))
+        try:
+            if held:
+                await self._results.drop_leftovers(held)
+        except (StudioError, OSError) as error:
+            log.warning("what the worker left in the library stays: %s", error)
+        finally:
+            self._post(died)
 
     def heard(self, worker: WorkerProcess, message: m.Message) -> None:
         now = time.time()

@@ -3,7 +3,8 @@
 import asyncio
 import functools
 import logging
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,12 +12,15 @@ from typing import Any, TypeVar
 from studio.engine.bus import Bus
 from studio.errors import StudioError
 from studio.library import atomic
+from studio.library import folder as disk
 from studio.library.index import Changes, Index
+from studio.library.recipe import beside
 from studio.paths import Paths
 from studio.sdk.artifact import Artifact
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+OF_JOB = re.compile(r"-([A-Za-z0-9_]{1,64})-[0-9]+\.[a-z0-9]+$")
 
 
 class Results:
@@ -28,15 +32,40 @@ class Results:
         self._index: Index | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
-    async def open(self) -> None:
-        """Opens the index and looks, in the background, for what others changed in the folder."""
+    async def open(self, unfinished: Collection[str] = ()) -> None:
+        """Clears the folder of what killed processes left of `unfinished` jobs, then looks for what others changed.
+
+        Nobody may be writing to the folder until this returns.
+        """
+        await self._in_thread(lambda: self._tidy(unfinished))
         self._spawn(self._reconcile())
+
+    async def drop_leftovers(self, jobs: Collection[str]) -> None:
+        """Removes files of these jobs that nobody was told of: they run again from the start."""
+        await self._in_thread(lambda: self._drop_leftovers(jobs))
+
+    async def usable_folder(self, name: str) -> Path:
+        """The folder of that name, made if need be. Raises StudioError when it cannot hold results."""
+        path = Path(name).expanduser()
+        if not path.is_absolute():
+            raise StudioError("The folder needs its whole path", name, code="bad-request")
+        if path.exists() and not path.is_dir():
+            raise StudioError("This is a file, not a folder", str(path), code="bad-request")
+
+        def probe() -> None:
+            with atomic.explained(path, None):
+                path.mkdir(parents=True, exist_ok=True)
+            atomic.write_file(path / ".writable", b"")
+            (path / ".writable").unlink(missing_ok=True)
+
+        await asyncio.to_thread(probe)
+        return path
 
     async def use_folder(self, folder: Path) -> None:
         """Moves to another library folder; results made so far stay where they are."""
         await self._in_thread(self._close)
         self.folder = folder
-        await self.open()
+        self._spawn(self._reconcile())
 
     async def close(self) -> None:
         for task in list(self._tasks):
@@ -71,6 +100,19 @@ class Results:
         await self.call(lambda index: [index.add(artifact) for artifact in artifacts])
         self._bus.publish("library", changed=[artifact.id for artifact in artifacts], removed=[])
 
+    def _tidy(self, unfinished: Collection[str]) -> None:
+        if self.folder.is_dir():
+            disk.sweep(self.folder)
+            self._drop_leftovers(unfinished)
+
+    def _drop_leftovers(self, jobs: Collection[str]) -> None:
+        """What the index knows was told to people: kept by a cancel, or of an attempt before a retry."""
+        for path in published(self.folder, jobs):
+            if not self._opened().holds(path):
+                log.info("removing %s, which its job did not live to tell of", path)
+                path.unlink(missing_ok=True)
+                beside(path).unlink(missing_ok=True)
+
     async def _reconcile(self) -> None:
         await self.change(lambda index: index.reconcile())
 
@@ -99,3 +141,15 @@ class Results:
             self._bus.notice(error.title, error.detail, error.hint)
         elif error is not None:
             log.error("the library failed", exc_info=error)
+
+
+def published(folder: Path, jobs: Collection[str]) -> list[Path]:
+    """Files in the library whose names say that they are of these jobs."""
+    found: list[Path] = []
+    if not jobs or not folder.is_dir():
+        return found
+    for month in folder.iterdir():
+        if month.is_dir() and not month.name.startswith("."):
+            named = ((OF_JOB.search(path.name), path) for path in month.iterdir())
+            found += [path for match, path in named if match and match[1] in jobs]
+    return sorted(found)

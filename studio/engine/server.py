@@ -7,7 +7,8 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from studio.engine.bus import Outbox
+from studio.engine.asked import Asked
+from studio.engine.bus import BACKLOG, Outbox
 from studio.engine.core import Engine
 from studio.engine.methods import METHODS
 from studio.errors import StudioError
@@ -15,7 +16,8 @@ from studio.wire.channel import AsyncChannel, Closed, WireError
 from studio.wire.messages import Event, Reply, Request, Unknown
 
 log = logging.getLogger(__name__)
-IDLE_TICK_S = 0.5
+IDLE_TICK_S = 0.25
+LAST_WORDS_S = 1.0
 
 
 class Server:
@@ -62,13 +64,15 @@ class Server:
             with contextlib.suppress(Closed):
                 channel.send(event)
 
-        outbox = Outbox(send, lambda: channel.pending, writer.close)
+        outbox = Outbox(send, lambda: channel.pending, channel.abort)
         self._engine.bus.outboxes.add(outbox)
         try:
             while True:
                 message = await channel.receive()
                 if not isinstance(message, Request):
                     raise WireError(f"a client does not say {type(message).__name__}")
+                if channel.pending > BACKLOG:
+                    await channel.drain()  # who does not listen need not be asked what else they want
                 request = asyncio.create_task(self._answer(channel, outbox, message))
                 self._requests.add(request)
                 request.add_done_callback(self._requests.discard)
@@ -80,8 +84,10 @@ class Server:
             self._engine.bus.outboxes.discard(outbox)
             outbox.close()
             self._clients.discard(task)
-            with contextlib.suppress(asyncio.CancelledError):
-                await channel.close()
+            if channel.pending > 0:
+                with contextlib.suppress(TimeoutError, Closed, asyncio.CancelledError):
+                    await asyncio.wait_for(channel.drain_all(), LAST_WORDS_S)
+            channel.abort()
 
     async def _answer(self, channel: AsyncChannel, outbox: Outbox, request: Request) -> None:
         frames: list[bytes] = []
@@ -103,14 +109,24 @@ class Server:
                 log=traceback.format_exc(),
             )
             reply = Reply(request.id, error=said.to_dict())
-        with contextlib.suppress(Closed):
+        outbox.flush()  # what happened before the answer is heard before it
+        try:
             channel.send(reply)
-            await channel.drain()
+        except WireError as error:
+            said = StudioError("The answer is too large to be sent", str(error), code="too-large")
+            channel.send(Reply(request.id, error=said.to_dict()))
+        except Closed:
+            pass
 
     async def _result(self, outbox: Outbox, request: Request) -> Any:
         if request.method == "subscribe":
             kinds = request.params.get("events")
+            if kinds is not None and not isinstance(kinds, list):
+                raise StudioError("The request is not valid", "“events” must be a list of kinds.", code="bad-request")
             outbox.kinds = frozenset(map(str, kinds)) if kinds is not None else None
+            for notice in self._engine.notices:
+                parts = {"title": notice.title, "detail": notice.detail, "hint": notice.hint, "level": "warning"}
+                outbox.put(Event("notice", "", parts))
             return {}
         if request.method == "shutdown":
             asyncio.get_running_loop().call_later(0.02, self.leaving.set)
@@ -118,4 +134,4 @@ class Server:
         method = METHODS.get(request.method)
         if method is None:
             raise StudioError("The engine does not know this request", request.method, code="unknown-method")
-        return await method(self._engine, request.params)
+        return await method(self._engine, Asked(request.params))

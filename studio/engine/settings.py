@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from studio.errors import StudioError
 from studio.library import atomic
@@ -15,13 +15,16 @@ log = logging.getLogger(__name__)
 
 
 class EngineSettings(BaseModel):
-    """library: the results' folder, the data folder's own when empty. keep_ended: how many ended jobs are kept."""
+    """library_folder: of the results, the data folder's own when empty. keep_ended: how many ended jobs are kept.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    library: str = ""
+    Unknown keys of a newer version are kept.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    library_folder: str = ""
     model_folders: tuple[str, ...] = ()
     disabled_plugins: tuple[str, ...] = ()
-    keep_ended: int = 5000
+    keep_ended: int = Field(default=5000, ge=0)
 
 
 class SettingsFile:
@@ -50,6 +53,9 @@ class SettingsFile:
 
     def set(self, key: str, value: Any) -> None:
         """Changes one setting. Raises StudioError for an unknown key, a wrong value or a disk that refuses."""
+        if key not in EngineSettings.model_fields:
+            known = ", ".join(EngineSettings.model_fields)
+            raise StudioError("There is no such setting", f"{key!r}; known: {known}.", code="bad-request")
         try:
             changed = EngineSettings.model_validate({**self.values.model_dump(), key: value})
         except ValidationError as error:

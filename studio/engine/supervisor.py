@@ -20,12 +20,14 @@ from studio.wire import messages as m
 
 log = logging.getLogger(__name__)
 TICK_S = 0.25
-HELLO_S = 90.0
+HELLO_S = 600.0  # a first probe of the device may try several children, each importing torch from a cold disk
 GRACE_S = 10.0
 LONGEST_BACKOFF_S = 30.0
 DEATHS_TO_NAME = 3
 DEATHS_WINDOW_S = 300.0
-SIGNS = (m.Progress, m.Stream, m.Preview, m.Running, m.Paused, m.Resumed, m.Baton, m.Done, m.Failed, m.Cancelled)
+# What shows that a job moves, when it has the device; and what shows that the device changes hands.
+SIGNS = (m.Progress, m.Stream, m.Preview, m.Running)
+CHANGES = (m.Paused, m.Resumed, m.Baton, m.Done, m.Failed, m.Cancelled)
 
 Watchdog = Callable[[str], float]
 
@@ -33,7 +35,8 @@ Watchdog = Callable[[str], float]
 class Supervisor:
     """Owns the worker processes of one engine.
 
-    hearing is told what happened; notice says what people should know; watchdog gives the seconds of silence that a job of an operation may take.
+    hearing is told what happened; notice says what people should know; watchdog gives the seconds of silence
+    that a job of an operation may take. No worker is started before `start`.
     """
 
     def __init__(
@@ -57,22 +60,23 @@ class Supervisor:
         self._deaths: dict[str, deque[float]] = {}
         self._prewarm: dict[str, m.Prewarm] = {}
         self._ticker: asyncio.Task[None] | None = None
-        self._stopping = False
+        self._open = False
         self._grace = float(os.environ.get("ATELIER_CANCEL_GRACE", GRACE_S))
 
     def start(self) -> None:
         prune_logs(self._paths.logs)
+        self._open = True
         self._ticker = asyncio.create_task(self._watch(), name="watchdog")
 
     async def stop(self) -> None:
-        self._stopping = True
+        self._open = False
         if self._ticker is not None:
             self._ticker.cancel()
         await asyncio.gather(*(worker.stop() for worker in list(self.workers.values())))
 
     def want(self) -> None:
         """Starts a worker unless there is one, or the last ones died too fast; then the ticker does it later."""
-        if self.workers or self._stopping or time.monotonic() < self._not_before:
+        if self.workers or not self._open or time.monotonic() < self._not_before:
             return
         worker = WorkerProcess(self._paths, self._argv, self._ready, self._message, self._gone)
         self.workers[worker.id] = worker
@@ -98,11 +102,19 @@ class Supervisor:
             worker.send(message)
 
     def _message(self, worker: WorkerProcess, message: m.Message) -> None:
-        if isinstance(message, SIGNS):
+        if isinstance(message, CHANGES) or (isinstance(message, SIGNS) and message.job == self._holder(worker)):
             self._quiet[worker.id] = 0.0
             self._warned.discard(worker.id)
             self._early_deaths = 0
         self._hearing.heard(worker, message)
+
+    def _holder(self, worker: WorkerProcess) -> str:
+        """The job that has the device; the first that wants it while the worker has not said."""
+        known = self._queue.workers.get(worker.id)
+        if known is None:
+            return ""
+        active = self._queue.active(known)
+        return known.baton or (min(active, key=lambda job: (job.priority, job.seq)).id if active else "")
 
     def _gone(self, worker: WorkerProcess, reason: str, tail: str) -> None:
         self.workers.pop(worker.id, None)
@@ -169,7 +181,7 @@ class Supervisor:
             self._quiet[worker.id] = 0.0
             return
         self._quiet[worker.id] += passed
-        holder = known.baton or active[0].id
+        holder = self._holder(worker)
         job = self._queue.jobs[holder]
         allowed = self._watchdog(job.operation)
         quiet = self._quiet[worker.id]
@@ -190,6 +202,7 @@ class Supervisor:
             self._cancelling[job] = self._cancelling.get(job, 0.0) + passed
             if self._cancelling[job] > self._grace:
                 worker.kill(f"The job did not stop within {self._grace:g} s, so its worker was stopped.", job=job)
+                return
 
     def describe(self) -> list[dict[str, Any]]:
         found = []

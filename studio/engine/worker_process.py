@@ -82,8 +82,9 @@ class WorkerProcess:
 
     def kill(self, reason: str, *, job: str = "", wanted: bool = False) -> None:
         """Ends it now. `reason` is the sentence told; `job` the one to blame."""
-        self.reason, self.blamed, self.wanted = reason, job, wanted
         if self._process is not None and self._process.returncode is None:
+            if not self.reason:  # a kill takes a moment; the first reason is the reason
+                self.reason, self.blamed, self.wanted = reason, job, wanted or self.wanted
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
 
@@ -124,7 +125,11 @@ class WorkerProcess:
         self.pid = self._process.pid
         self._channel = await AsyncChannel.over(ours)
         output = asyncio.create_task(self._collect(self._process), name=f"worker-{self.id}-output")
-        await self._listen(self._channel)
+        try:
+            await self._listen(self._channel)
+        except Exception:  # a mistake here must not leave a worker that nobody hears
+            log.exception("what a worker said could not be taken")
+            self.kill("The engine failed on what the worker said, and stopped it.")
         code = await self._ended(self._process)
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(output, 1.0)  # a grandchild may hold the pipe open
@@ -202,6 +207,8 @@ def describe_exit(code: int) -> str:
         except ValueError:
             name = "a signal"
         return f"The worker was ended by {name} (signal {-code})."
+    if code == -signal.SIGKILL:
+        return "The worker was ended by SIGKILL (signal 9), as the system does when memory runs out."
     if code == 70:
         return "The worker left because the device is no longer usable (exit code 70)."
     return f"The worker left with exit code {code} in the middle of the job."

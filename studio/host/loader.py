@@ -25,7 +25,7 @@ def load(folder: Path, package: str, target: str) -> Any:
     try:
         module = importlib.import_module(f"{package}.{module_name}")
         return getattr(module, name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise StudioError(
             f"The plugin {package.rpartition('.')[2]} could not be loaded",
             f"{type(error).__name__}: {error}",

@@ -65,8 +65,12 @@ def _end(queue: Queue, job: Job, state: JobState, at: float, effects: Effects) -
     job.state, job.ended = state, at
     _changed(job, effects)
     for needed in job.depends_on:
-        queue.dependants.get(needed, set()).discard(job.id)
-    for id in sorted(queue.dependants.pop(job.id, ())):
+        building = queue.dependants.get(needed, set())
+        building.discard(job.id)
+        if not building:
+            queue.dependants.pop(needed, None)
+    # They stay known as dependants until they end themselves: what they build on must not be forgotten.
+    for id in sorted(queue.dependants.get(job.id, ())):
         dependant = queue.jobs[id]
         if dependant.state is not JobState.QUEUED:
             continue
@@ -130,14 +134,14 @@ def _submitted(queue: Queue, event: ev.Submitted, effects: Effects) -> None:
 def _restored(queue: Queue, event: ev.Restored, effects: Effects) -> None:
     job = Job.from_dict(event.job)
     before = (job.state, job.worker)
-    if job.state not in ENDED and event.completed is not None:
-        job.state = JobState.FINISHED
+    if job.state is not JobState.FINISHED and event.completed is not None:
+        job.state, job.quarantined = JobState.FINISHED, False
         job.artifacts = list(event.completed.get("artifacts", []))
         job.facts = dict(event.completed.get("facts", {}))
         job.ended = float(event.completed.get("at", 0.0))
         job.error = None
     elif job.state is JobState.CANCELLING:
-        job.state = JobState.CANCELLED
+        job.state, job.ended = JobState.CANCELLED, queue.now
     elif job.state in ON_WORKER:
         job.state = JobState.QUEUED
     job.worker = ""
@@ -193,7 +197,7 @@ def _retry_asked(queue: Queue, event: ev.RetryAsked, effects: Effects) -> None:
 
 def _forgotten(queue: Queue, event: ev.Forgotten, effects: Effects) -> None:
     job = queue.jobs.get(event.job)
-    if job is not None and job.state in ENDED:
+    if job is not None and job.state in ENDED and not queue.dependants.get(job.id):
         del queue.jobs[job.id]
         effects.append(ev.Erase(job.id))
 

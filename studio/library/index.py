@@ -92,6 +92,14 @@ class Index:
         """The file of an item. Raises StudioError "unknown-item"."""
         return disk.inside(self.library, self._row(identity)["path"])
 
+    def holds(self, path: Path) -> bool:
+        """Whether the file at this place is listed."""
+        try:
+            relative = path.absolute().relative_to(self.library).as_posix()
+        except ValueError:
+            return False
+        return self._run(lambda store: store.by_path(relative)) is not None
+
     def trash(self, ids: Iterable[str]) -> Changes:
         """Moves files into the trash; ids stay the same. Files that are gone are reported as removed."""
         return self._move(ids, disk.move_to_trash, into_trash=True)

@@ -76,6 +76,11 @@ class AsyncChannel:
         except OSError as error:
             raise Closed(str(error)) from None
 
+    async def drain_all(self) -> None:
+        """Waits until the other side has taken everything. Raises Closed."""
+        self._writer.transport.set_write_buffer_limits(high=0)
+        await self.drain()
+
     @property
     def pending(self) -> int:
         """Bytes accepted by `send` that the other side has not taken yet."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from studio.jobs import events as ev
 from studio.jobs import machine
 from studio.jobs.invariants import check
-from studio.jobs.state import Job, JobState, Priority, Queue
+from studio.jobs.state import ENDED, Job, JobState, Priority, Queue
 
 pytestmark = pytest.mark.unit
 
@@ -272,6 +272,27 @@ def test_only_ended_jobs_are_forgotten():
     assert ev.Erase("a") in told.tell(ev.Forgotten("a"))
 
 
+def test_what_a_waiting_job_builds_on_is_not_forgotten():
+    told = Told("w")
+    told.submit("a")
+    told.submit("c")
+    told.submit("b", depends_on=("a", "c"))
+    told.tell(ev.JobDone("a", 5))
+    assert told.tell(ev.Forgotten("a")) == [] and "a" in told.queue.jobs
+    assert told.started(told.tell(ev.JobDone("c", 6))) == ["b"]
+    told.tell(ev.JobDone("b", 7))
+    assert ev.Erase("a") in told.tell(ev.Forgotten("a"))
+
+
+def test_a_receipt_outweighs_whatever_the_journal_says():
+    told = Told("w")
+    told.tell(ev.Ticked(50))
+    told.tell(ev.Restored(job("a", seq=1, state=JobState.FAILED, quarantined=True), {"artifacts": [{"id": "a-1"}]}))
+    assert told.state("a") is JobState.FINISHED and told.queue.jobs["a"].artifacts == [{"id": "a-1"}]
+    told.tell(ev.Restored(job("b", seq=2, state=JobState.CANCELLING)))
+    assert told.state("b") is JobState.CANCELLED and told.queue.jobs["b"].ended == 50
+
+
 ids = st.integers(0, 12).map(lambda i: f"j{i}")
 workers = st.sampled_from(["w0", "w1"])
 at = st.floats(0, 1e6)
@@ -321,7 +342,9 @@ def test_no_order_of_events_breaks_an_invariant_or_loses_a_job(events):
             expected.add(event.job["id"])
         if isinstance(event, ev.Forgotten) and event.job in told.queue.jobs:
             state = told.state(event.job)
+            needed = any(event.job in j.depends_on for j in told.queue.jobs.values() if j.state not in ENDED)
             told.tell(event)
+            assert not needed or event.job in told.queue.jobs
             if event.job not in told.queue.jobs:
                 assert state in (JobState.FINISHED, JobState.FAILED, JobState.CANCELLED)
                 expected.discard(event.job)

@@ -1,0 +1,56 @@
+"""Requests about results and their recipes. One short function a method; each returns JSON, or JSON and frames."""
+
+import asyncio
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from studio.engine.asked import Asked
+from studio.engine.core import Engine
+from studio.library import thumbnails
+from studio.library.recipe import read_recipe, to_json
+
+PAGE = 200
+MOST = 1000
+
+
+async def list_items(engine: Engine, asked: Asked) -> Any:
+    query, kind, trashed = asked.text("query"), asked.text("kind"), asked.flag("trashed", False)
+    offset, limit = asked.whole("offset", 0), min(MOST, asked.whole("limit", PAGE))
+    return await engine.results.call(lambda index: index.list(query, kind, offset, limit, trashed=trashed))
+
+
+async def get(engine: Engine, asked: Asked) -> Any:
+    identity = asked.text("id")
+    return await engine.results.call(lambda index: index.get(identity))
+
+
+async def trash(engine: Engine, asked: Asked) -> Any:
+    ids = asked.texts("ids")
+    return dataclasses.asdict(await engine.results.change(lambda index: index.trash(ids)))
+
+
+async def restore(engine: Engine, asked: Asked) -> Any:
+    ids = asked.texts("ids")
+    return dataclasses.asdict(await engine.results.change(lambda index: index.restore(ids)))
+
+
+async def empty_trash(engine: Engine, asked: Asked) -> Any:
+    return dataclasses.asdict(await engine.results.change(lambda index: index.empty_trash()))
+
+
+async def rebuild(engine: Engine, asked: Asked) -> Any:
+    await engine.results.call(lambda index: index.rebuild())
+    engine.bus.publish("library", changed=[], removed=[])
+    return {}
+
+
+async def thumbnail(engine: Engine, asked: Asked) -> Any:
+    identity = asked.text("id")
+    item = await engine.results.call(lambda index: index.get(identity))
+    picture = await asyncio.to_thread(thumbnails.thumbnail, item["path"], item["kind"])
+    return {}, [picture] if picture else []
+
+
+async def recipe(engine: Engine, asked: Asked) -> Any:
+    return to_json(await asyncio.to_thread(read_recipe, Path(asked.text("path"))))
