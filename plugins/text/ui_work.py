@@ -5,6 +5,7 @@ is there already, so that a person who reads further up is left alone.
 """
 
 from collections.abc import Callable, Iterable
+from time import perf_counter
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QFocusEvent
@@ -14,6 +15,7 @@ from .ui_card import ResultCard
 from .ui_results import Result
 
 FLUSH_MS = 33
+FLUSH_S = 0.004
 BUILT_AT_FIRST = 20
 BUILT_AT_MOST = 60
 SLACK = 24
@@ -42,7 +44,7 @@ class WorkArea(QScrollArea):
         self._cards: dict[str, ResultCard] = {}
         self._results: list[Result] = []
         self._first = 0
-        self._stale: set[str] = set()
+        self._stale: dict[str, None] = {}
         self._following = True
         self._focused = ""
         application = QApplication.instance()
@@ -93,18 +95,26 @@ class WorkArea(QScrollArea):
     def touch(self, id: str, *, now: bool = False) -> None:
         """The result `id` has changed: its card is brought up to date within a thirtieth of a second."""
         if id in self._cards:
-            self._stale.add(id)
             if now:
-                self.flush()
-            elif not self._flush_soon.isActive():
-                self._flush_soon.start()
+                self._stale.pop(id, None)
+                self._cards[id].refresh()
+                return
+            self._stale[id] = None
+            if not self._flush_soon.isActive():
+                self._flush_soon.start(FLUSH_MS)
 
     def flush(self) -> None:
-        self._flush_soon.stop()
-        stale, self._stale = self._stale, set()
-        for id in stale:
+        """The oldest first, and as many as fit in some milliseconds: the rest after the window had its turn."""
+        began = perf_counter()
+        while self._stale:
+            id = next(iter(self._stale))
+            del self._stale[id]
             if id in self._cards:
                 self._cards[id].refresh()
+            if self._stale and perf_counter() - began > FLUSH_S:
+                self._flush_soon.start(1)
+                return
+        self._flush_soon.stop()
 
     def card(self, id: str) -> ResultCard | None:
         return self._cards.get(id)
