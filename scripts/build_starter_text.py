@@ -81,9 +81,7 @@ def train_tokenizer(texts: list[str], vocab_size: int) -> PreTrainedTokenizerFas
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{BOS} $A", special_tokens=[(BOS, tokenizer.token_to_id(BOS))]
     )
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, bos_token=BOS, eos_token=EOS, pad_token=PAD
-    )
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=BOS, eos_token=EOS, pad_token=PAD)
 
 
 class Windows(Dataset):
@@ -152,6 +150,7 @@ def build_model(tokenizer: PreTrainedTokenizerFast, context: int, dropout: float
     )
 
 
+# ruff: noqa: E501 - the table rows of the card
 CARD = """---
 license: apache-2.0
 language: en

@@ -33,7 +33,7 @@ class Walk:
 
     def snap(self, what: str) -> None:
         self.number += 1
-        picture = self.here.screen.picture().quantize(192)
+        picture = self.here.screen.picture()
         picture.save(self.out / f"{self.name}-{self.number:02d}-{what}.png", optimize=True)
 
     def keys(self, *keys: str) -> None:

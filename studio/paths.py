@@ -58,7 +58,7 @@ class Paths:
 
     def prepare(self) -> "Paths":
         """Creates the folders that every process relies on. Raises OSError when the disk refuses."""
-        for folder in (self.data, self.logs, self.receipts):
+        for folder in (self.data, self.logs, self.receipts, self.models):
             folder.mkdir(parents=True, exist_ok=True)
         self.runtime.mkdir(parents=True, exist_ok=True)
         self.runtime.parent.chmod(0o700)
