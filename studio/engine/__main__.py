@@ -29,7 +29,8 @@ def main(argv: list[str]) -> int:
     options = parser.parse_args(argv)
     if options.plugins:
         known = [folder for folder in os.environ.get("ATELIER_PLUGINS", "").split(os.pathsep) if folder]
-        os.environ["ATELIER_PLUGINS"] = os.pathsep.join([*known, *options.plugins])
+        named = [str(Path(folder).absolute()) for folder in options.plugins]
+        os.environ["ATELIER_PLUGINS"] = os.pathsep.join([*known, *named])
     paths = user_paths(options.data)
     try:
         paths.prepare()

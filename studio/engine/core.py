@@ -128,9 +128,12 @@ class Engine:
         """Clears the library of what killed workers left; before that nobody may write to it."""
         unfinished = {job.id for job in self.queue.jobs.values() if job.state not in ENDED}
         try:
-            await self.results.open(unfinished)
+            notice = await self.results.open(unfinished)
         except StudioError as error:
-            self._complain(error)
+            notice = error
+        if notice is not None:
+            self.notices.append(notice)
+            self._complain(notice)
         self.supervisor.start()
 
     async def stop(self) -> None:

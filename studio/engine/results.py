@@ -32,13 +32,15 @@ class Results:
         self._index: Index | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
-    async def open(self, unfinished: Collection[str] = ()) -> None:
+    async def open(self, unfinished: Collection[str]) -> StudioError | None:
         """Clears the folder of what killed processes left of `unfinished` jobs, then looks for what others changed.
 
-        Nobody may be writing to the folder until this returns.
+        Nobody may be writing to the folder until this returns. What is to be said about the index.
         """
         await self._in_thread(lambda: self._tidy(unfinished))
+        notice = await self.call(lambda index: index.notice)
         self._spawn(self._reconcile())
+        return notice
 
     async def drop_leftovers(self, jobs: Collection[str]) -> None:
         """Removes files of these jobs that nobody was told of: they run again from the start."""
