@@ -12,9 +12,9 @@ from PySide6.QtWidgets import QVBoxLayout
 
 from studio.errors import StudioError
 from studio.kit.action import Action
+from studio.kit.dropped import text_of
 from studio.kit.panel import EventLike, Panel
 from studio.kit.session import Session
-from studio.library.recipe import text_of
 from studio.sdk.artifact import Recipe
 from studio.sdk.manifest import PanelEntry
 
