@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 Sink = Callable[[Event], None]
 
 INTERVAL_MS = 16
-SLICE_S = 0.006
+SLICE_S = 0.003
 LATEST_WINS = frozenset({"progress", "preview", "memory", "queue", "models"})
 
 
@@ -83,7 +83,7 @@ class Coalescer:
 
 
 class Bridge(QObject):
-    """Gives events to the sinks, at most one drain every 16 ms and a bounded time at once.
+    """Gives events to the sinks, at most one drain every 16 ms and some milliseconds at once.
 
     `drained`: everything that had come is with the sinks; views repaint now.
     """
