@@ -1,12 +1,26 @@
 """The switch between few and all controls."""
 
+from functools import partial
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QToolButton, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QWidget
 
 from studio.sdk.params import Density
 
 WORDS = {Density.SIMPLE: ("Simple", "The few controls that matter most"), Density.EXPERT: ("Expert", "All controls")}
+
+
+class Segment(QToolButton):
+    """One of several that lie side by side. moved: an arrow key asks for the neighbour."""
+
+    moved = Signal()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right):
+            self.moved.emit()
+        else:
+            super().keyPressEvent(event)
 
 
 class DensitySwitch(QFrame):
@@ -18,38 +32,40 @@ class DensitySwitch(QFrame):
         super().__init__(parent)
         self.setProperty("segments", True)
         self.setAccessibleName("How many controls are shown")
-        self._group = QButtonGroup(self)
-        self._buttons: dict[str, QToolButton] = {}
+        self._value = Density.SIMPLE
+        self.buttons: dict[Density, Segment] = {}
         line = QHBoxLayout(self)
         line.setContentsMargins(1, 1, 1, 1)
         line.setSpacing(0)
         for density, (title, help) in WORDS.items():
-            button = QToolButton()
+            button = Segment()
             button.setText(title)
             button.setCheckable(True)
             button.setToolTip(help)
             button.setAccessibleName(title)
             button.setAccessibleDescription(help)
             button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-            self._group.addButton(button)
-            self._buttons[density.value] = button
+            button.clicked.connect(partial(self._choose, density))
+            button.moved.connect(self._other)
+            self.buttons[density] = button
             line.addWidget(button)
         self.set_value(Density.SIMPLE)
-        self._group.buttonClicked.connect(self._clicked)
 
     def value(self) -> str:
-        return next(name for name, button in self._buttons.items() if button.isChecked())
+        return self._value.value
 
     def set_value(self, density: str) -> None:
-        self._buttons[str(Density(density))].setChecked(True)
+        self._value = Density(density)
+        for name, button in self.buttons.items():
+            button.setChecked(name == self._value)
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right):
-            other = next(name for name in self._buttons if name != self.value())
-            self._buttons[other].setFocus()
-            self._buttons[other].click()
-        else:
-            super().keyPressEvent(event)
+    def _other(self) -> None:
+        other = Density.EXPERT if self._value == Density.SIMPLE else Density.SIMPLE
+        self.buttons[other].setFocus()
+        self._choose(other)
 
-    def _clicked(self, _button: object) -> None:
-        self.changed.emit(self.value())
+    def _choose(self, density: Density, _checked: bool = False) -> None:
+        before = self._value
+        self.set_value(density)
+        if density != before:
+            self.changed.emit(density.value)

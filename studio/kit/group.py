@@ -4,10 +4,27 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
-from studio.kit.surface import push_button
 from studio.kit.theme import Theme
+
+
+class Heading(QPushButton):
+    """A heading that folds; ← folds and → unfolds it while it has the keyboard."""
+
+    def __init__(self, title: str, parent: QWidget | None = None):
+        super().__init__(title, parent)
+        self.setProperty("heading", True)
+        self.setCheckable(True)
+        self.setChecked(True)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        keys = {Qt.Key.Key_Left: False, Qt.Key.Key_Right: True}
+        key = Qt.Key(event.key())
+        if key not in keys:
+            super().keyPressEvent(event)
+        elif self.isChecked() != keys[key]:
+            self.click()
 
 
 class Group(QWidget):
@@ -19,9 +36,7 @@ class Group(QWidget):
         super().__init__(parent)
         self.title = title
         self._theme = theme
-        self.heading = push_button(title, heading=True)
-        self.heading.setCheckable(True)
-        self.heading.setChecked(True)
+        self.heading = Heading(title)
         self._body = QWidget()
         inner = QVBoxLayout(self._body)
         inner.setContentsMargins(0, 2, 0, 8)
@@ -59,12 +74,3 @@ class Group(QWidget):
     def _clicked(self, open: bool) -> None:
         self.set_open(open)
         self.toggled.emit(open)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """← folds and → unfolds while the heading has the keyboard."""
-        keys = {Qt.Key.Key_Left: False, Qt.Key.Key_Right: True}
-        if self.heading.hasFocus() and Qt.Key(event.key()) in keys:
-            if self.is_open() != keys[Qt.Key(event.key())]:
-                self.heading.click()
-            return
-        super().keyPressEvent(event)

@@ -34,6 +34,7 @@ class Panel(QWidget):
         self.session, self.entry = session, entry
         self.setObjectName("panel")
         self.setAccessibleName(entry.title)
+        self.setAutoFillBackground(True)  # one surface below everything a panel shows, whatever the window's is
 
     def attached(self) -> None:
         """The engine is there, for the first time or again: load what belongs here."""

@@ -3,8 +3,8 @@
 import html
 from typing import Any
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QIcon
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QIcon, QResizeEvent
 from PySide6.QtWidgets import QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
 
 
@@ -31,17 +31,38 @@ def name(widget: QWidget, title: str, description: str = "") -> None:
         widget.setToolTip(tip(description))
 
 
+class Words(QLabel):
+    """Words that wrap, exactly as tall as they need to be: layouts inside layouts get that wrong by themselves."""
+
+    def setText(self, text: str) -> None:
+        super().setText(text)
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._fit()
+
+    def _fit(self) -> None:
+        height = self.heightForWidth(self.width())
+        if height > 0 and (height != self.minimumHeight() or height != self.maximumHeight()):
+            self.setFixedHeight(height)
+
+
 def label(text: str = "", *, wrap: bool = False, selectable: bool = False, **style: Any) -> QLabel:
     """Plain words; `style` are properties of the stylesheet (muted=True, small=True, heading=True, …)."""
-    found = QLabel(text)
+    found = Words() if wrap else QLabel()
     found.setTextFormat(Qt.TextFormat.PlainText)
     found.setWordWrap(wrap)
     for key, value in style.items():
         found.setProperty(key, value)
     if wrap:
-        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        policy.setHeightForWidth(True)
-        found.setSizePolicy(policy)
+        found.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+    found.setText(text)
     if selectable:
         found.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
