@@ -207,9 +207,10 @@ class LibraryPanel(Panel):
         self._buttons["restore"].setVisible(trashed)
 
     def _title_of(self, operation: str, name: str) -> str:
-        """What a param is called on screen; empty when the operation or the param is not known here."""
-        if operation not in self.session.operations():
-            return ""
+        """What a param is called on screen, or the operation; empty when it is not known here."""
+        known = self.session.operations().get(operation)
+        if known is None or not name:
+            return known.entry.title if known is not None else ""
         return next((s.title for s in describe(self.session.params_class(operation)) if s.name == name), "")
 
     # doing -----------------------------------------------------------------------------------

@@ -16,20 +16,21 @@ TitleOf = Callable[[str, str], str]
 def facts(item: dict[str, Any], recipe: dict[str, Any] | None, title_of: TitleOf) -> list[tuple[str, str]]:
     """What is worth knowing about a thing and how it was made, as (name, words).
 
-    title_of: (operation, name of a param) -> what it is called on screen, or nothing.
+    title_of: (operation, name of a param) -> what it is called on screen, or nothing; without a param, the
+    operation itself.
     """
     recipe = recipe or {}
     params, noted = dict(recipe.get("params") or {}), dict(recipe.get("facts") or {})
     models = [m for m in recipe.get("models") or () if isinstance(m, dict)]
     made = float(recipe.get("created") or item.get("created") or 0)
+    operation = str(recipe.get("operation") or item.get("operation") or "")
     rows = [
         ("Made", datetime.datetime.fromtimestamp(made).strftime("%Y-%m-%d %H:%M") if made > 0 else ""),
-        ("By", str(recipe.get("operation") or item.get("operation") or "")),
+        ("By", title_of(operation, "") or operation),
         ("Model", ", ".join(str(m.get("ref", "")) for m in models) or str(item.get("model") or "")),
         ("Weights", ", ".join(str(m["sha256"])[:16] + "…" for m in models if m.get("sha256"))),
     ]
     skipped = {"prompt", "model"}
-    operation = str(recipe.get("operation") or item.get("operation") or "")
     rows += [
         (title_of(operation, key) or name_of(key), words(value)) for key, value in params.items() if key not in skipped
     ]

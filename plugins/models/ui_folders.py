@@ -95,7 +95,9 @@ class Folders(QFrame):
 def words(folder: dict[str, Any]) -> str:
     """A folder and what is in it, in one line."""
     problem = folder.get("problem")
-    if problem:
+    if problem and not Path(folder["path"]).exists():
+        note = "not there"
+    elif problem:
         note = str(problem.get("title", "cannot be read"))
     elif "models" in folder:
         count = int(folder["models"])

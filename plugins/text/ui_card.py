@@ -118,6 +118,7 @@ class ResultCard(QFrame):
         if result.saved is not None and not result.saved.startswith(prompt):
             prompt = ""
         self.text.show_parts(folded(prompt), result.continuation)
+        self.text.setVisible(bool(self.text.text()))
 
     def _dress(self) -> None:
         self.text.set_prompt_colour(self._theme.colour("muted"))

@@ -21,6 +21,7 @@ from .ui_starter import StarterCard
 from .ui_work import WorkArea
 
 READABLE = 960
+STYLE = "QFrame#controls { border: none; border-left: 1px solid @line; }"
 OWN = ("prompt", "model")
 """Params with a place of their own, outside of the form."""
 
@@ -41,6 +42,7 @@ class TextLayout(QWidget):
     ):
         super().__init__(parent)
         self._session = session
+        session.theme.extend("text", STYLE)
         shape = session.theme.shape
         self._one, self._two, self._three = (shape("space", name) for name in ("one", "two", "three"))
         self.form = ParamsForm(params, session, exclude=OWN)
@@ -95,7 +97,6 @@ class TextLayout(QWidget):
     def _right(self) -> QFrame:
         side = QFrame()
         side.setObjectName("controls")
-        side.setProperty("column", True)
         side.setFixedWidth(self._session.theme.shape("size", "column"))
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
