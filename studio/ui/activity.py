@@ -76,8 +76,10 @@ class Activity:
 
 def title_of(job: dict[str, Any]) -> str:
     """A name for a job: its title, else the beginning of its prompt, else the operation."""
-    title = str(job.get("title") or "") or str(job.get("params", {}).get("prompt") or "")
-    title = " ".join(title[:200].split())
+    title = " ".join(str(job.get("title") or "")[:200].split())
+    prompt = " ".join(str(job.get("params", {}).get("prompt") or "")[:400].split())
+    if prompt.startswith(title):  # A title made of a prompt was cut at some length; the view cuts better.
+        title = prompt[:200]
     return title or str(job.get("operation", ""))
 
 

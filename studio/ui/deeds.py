@@ -146,6 +146,12 @@ class WindowDeeds:
 
     def panel_actions(self) -> list[Action]:
         """Those of the panel on show."""
-        if self._parts.host.current is None:
-            return []
-        return list(self._ask("tell its actions", lambda panel: panel.actions()) or [])
+        return self._actions_of(self._parts.host.current_id)
+
+    def actions_by_panel(self) -> dict[str, list[Action]]:
+        """Title of each panel that was opened -> its actions."""
+        titles = {place.id: place.entry.title for place in self._parts.host.places()}
+        return {titles[id]: self._actions_of(id) for id in self._parts.host.built()}
+
+    def _actions_of(self, panel: str) -> list[Action]:
+        return list(self._parts.host.ask(panel, "tell its actions", methodcaller("actions")) or [])

@@ -29,6 +29,7 @@ from studio.ui.session import PanelSession
 from studio.wire.messages import Event
 
 HEIGHT = 320
+GAP = 12
 SURE_MS = 4000
 FORGET_AT_ONCE = 50
 
@@ -179,10 +180,12 @@ class QueueDrawer(QWidget):
         self._right.addWidget(self._editor)
         splitter = QSplitter()
         splitter.setChildrenCollapsible(False)
+        splitter.setHandleWidth(GAP)
         splitter.addWidget(self.waiting_list)
         splitter.addWidget(self._right)
         splitter.setStretchFactor(0, 3)
         splitter.setStretchFactor(1, 2)
+        splitter.setSizes([600, 400])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 8, 12, 8)
         layout.setSpacing(8)

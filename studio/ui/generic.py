@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 
 from studio.kit.form import ParamsForm
 from studio.kit.panel import EventLike, Panel
+from studio.kit.surface import label
 from studio.sdk.artifact import Recipe
 from studio.sdk.manifest import OperationEntry, PanelEntry
 from studio.ui.activity import counted, fraction, title_of
@@ -77,9 +78,12 @@ class GenericPanel(Panel):
     def _lay_out(self) -> None:
         left, right = QWidget(), QWidget()
         work = QVBoxLayout(left)
+        work.setContentsMargins(0, 0, 8, 0)
+        work.addWidget(label(self.entry.title, title=True))
         for widget, stretch in ((self._list, 1), (self._state, 0), (self._bar, 0), (self._text, 2)):
             work.addWidget(widget, stretch)
         controls = QVBoxLayout(right)
+        controls.setContentsMargins(16, 0, 0, 0)
         for widget, stretch in ((self._choice, 0), (self._summary, 0), (self._area, 1), (self._run, 0)):
             controls.addWidget(widget, stretch)
         right.setMinimumWidth(300)

@@ -117,20 +117,20 @@ class PanelHost(QStackedWidget):
         self._pages: dict[str, Page] = {}
         self._others: dict[str, QWidget] = {}
         self._makers: dict[str, Callable[[], QWidget]] = {}
+        self._fresh: set[str] = set()
         self._connected = False
         self._current = ""
 
-    def add_page(self, id: str, make: Callable[[], QWidget]) -> None:
-        """A page that is no panel, made when it is first opened."""
+    def add_page(self, id: str, make: Callable[[], QWidget], *, fresh: bool = False) -> None:
+        """A page that is no panel, made when it is first opened; every time it is opened, if `fresh`."""
         self._makers[id] = make
+        if fresh:
+            self._fresh.add(id)
 
     def open(self, id: str) -> bool:
         """Shows a panel or page, building it first if need be; False when there is none of this id."""
         if id in self._makers:
-            if id not in self._others:
-                self._others[id] = self._makers[id]()
-                self.addWidget(self._others[id])
-            self.setCurrentWidget(self._others[id])
+            self.setCurrentWidget(self._other(id))
         elif id in self._places:
             self.setCurrentWidget(self._page(id))
         else:
@@ -138,6 +138,16 @@ class PanelHost(QStackedWidget):
         self._current = id
         self.shown.emit(id)
         return True
+
+    def _other(self, id: str) -> QWidget:
+        if id in self._fresh and id in self._others:
+            old = self._others.pop(id)
+            self.removeWidget(old)
+            old.deleteLater()
+        if id not in self._others:
+            self._others[id] = self._makers[id]()
+            self.addWidget(self._others[id])
+        return self._others[id]
 
     @property
     def current_id(self) -> str:

@@ -22,7 +22,7 @@ QSS = """
 #drawer { background: @surface; border-top: 1px solid @line; }
 #drawer QListView { background: @window; border: 1px solid @line; border-radius: @radius_medium; }
 #drawer QListView:focus { border-color: @focus; }
-#drawer QSplitter::handle { background: transparent; }
+#drawer QSplitter::handle:horizontal { background: transparent; width: 12px; }
 #drawerHeading { color: @muted; font-weight: 600; }
 #drawerTitle { font-size: @type_heading; font-weight: 600; }
 #drawerEmpty, #paletteEmpty { color: @muted; padding: 8px; }

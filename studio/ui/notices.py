@@ -170,6 +170,7 @@ class NoticeBar(QWidget):
         card = NoticeCard(notice)
         card.closed.connect(self._notices.put_away)
         self._column.addWidget(card)
+        card.show()  # A widget that was never shown does not count in the layout, whose height is asked next.
         return card
 
     def resizeEvent(self, event: object) -> None:

@@ -1,6 +1,6 @@
 """Pages beside the panels: keyboard, about and plugins. Built when they are first opened."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
@@ -59,12 +59,12 @@ def words(text: str, name: str = "pageText") -> QLabel:
     return label
 
 
-def keyboard_page(window: Iterable[Action], panel: Callable[[], Sequence[Action]]) -> QWidget:
+def keyboard_page(window: Iterable[Action], panels: Mapping[str, Sequence[Action]]) -> QWidget:
     """Every shortcut, from the same data that makes them work."""
     page = Page("Keyboard")
     page.add_text("Everything can be reached by name with Ctrl+K. These have keys of their own.", muted=True)
     sections = [("Window", [(a.shortcut, a.title) for a in window if a.shortcut])]
-    sections.append(("This panel", [(a.shortcut, a.title) for a in panel() if a.shortcut]))
+    sections += [(title, [(a.shortcut, a.title) for a in own if a.shortcut]) for title, own in panels.items()]
     seen: dict[str, str] = {}
     for command in (*WAITING_COMMANDS, *HISTORY_COMMANDS):
         seen.setdefault(command.shortcut + command.title, command.shortcut)
@@ -110,8 +110,8 @@ def _add_plugin(page: Page, plugin: Plugin) -> None:
     name = f"{manifest.name} {manifest.version}" if manifest else plugin.id
     page.column.addSpacing(4)
     page.column.addWidget(words(name, "pageStrong"))
-    licence = f"Licence {manifest.licence}." if manifest and manifest.licence else ""
-    summary = " ".join(part for part in (manifest.summary if manifest else "", licence) if part)
+    licence = f"Licence {manifest.licence}" if manifest and manifest.licence else ""
+    summary = " · ".join(part for part in (manifest.summary if manifest else "", licence) if part)
     if summary:
         page.add_text(summary)
     page.add_text(str(plugin.folder), muted=True)

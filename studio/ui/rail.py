@@ -80,9 +80,11 @@ class Rail(QWidget):
         self.chosen.emit(id)
 
     def set_current(self, id: str) -> None:
-        button = self._buttons.get(id)
-        if button is not None:
-            button.setChecked(True)
+        """None of the rail's own is marked when `id` is a page without a place in it."""
+        self._group.setExclusive(False)
+        for known, button in self._buttons.items():
+            button.setChecked(known == id)
+        self._group.setExclusive(True)
 
     def set_icons(self, make_icon: MakeIcon) -> None:
         """Draws the icons in the colours of the theme."""

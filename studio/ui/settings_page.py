@@ -40,7 +40,7 @@ class SettingsPage(Page):
         self._choices: dict[str, QComboBox] = {}
         self.add_heading("Looks")
         self._choice("theme", "Theme", THEMES)
-        self._choice("density", "Controls of new panels", DENSITIES)
+        self._choice("density", "Controls", DENSITIES)
         self.add_heading("Results")
         self.column.addWidget(self._library)
         self._row(("Choose another folder…", self._pick_library))

@@ -107,7 +107,7 @@ class Window(QWidget):
         items.append(RailItem(SETTINGS, "Settings", "mdi6.cog-outline", "Ctrl+,", low=True))
         self.rail = Rail(items, context.theme.icon)
         self.host.add_page(SETTINGS, self._settings_page)
-        self.host.add_page(KEYBOARD, self._keyboard_page)
+        self.host.add_page(KEYBOARD, self._keyboard_page, fresh=True)
         self.host.add_page(ABOUT, self._about_page)
         self._shortcuts, self._panel_shortcuts = Shortcuts(self), Shortcuts(self)
         self._shortcuts.install(self.actions_known)
@@ -159,7 +159,7 @@ class Window(QWidget):
         return page
 
     def _keyboard_page(self) -> QWidget:
-        return pages.keyboard_page(self.actions_known, self._panel_actions)
+        return pages.keyboard_page(self.actions_known, self.deeds.actions_by_panel())
 
     def _about_page(self) -> QWidget:
         paths = self.context.paths
