@@ -12,7 +12,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt
+from PySide6.QtCore import QPoint, QRect, QRectF, QSize, QSizeF, Qt
 from PySide6.QtGui import QColor, QFont, QIcon, QIconEngine, QPainter, QPainterPath, QPixmap, QRawFont, QTransform
 
 log = logging.getLogger(__name__)
@@ -65,10 +65,11 @@ class _Engine(QIconEngine):
         return self.scaledPixmap(size, mode, state, 1.0)
 
     def scaledPixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State, scale: float) -> QPixmap:
-        """`size` is in device pixels."""
+        """`size` is independent of the device; `scale` device pixels make one of its pixels."""
         key = (size.width(), size.height(), self._shade(mode).rgba(), scale)
         found = self._kept.get(key)
         if found is None:
+            size = (QSizeF(size) * scale).toSize()
             found = QPixmap(size)
             found.fill(Qt.GlobalColor.transparent)
             painter = QPainter(found)

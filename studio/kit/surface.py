@@ -18,6 +18,19 @@ def restyle(widget: QWidget, **properties: Any) -> None:
         widget.style().polish(widget)
 
 
+class Mirrored:
+    """Lets the stylesheet see, as property "mirrored", whether the widget reads from right to left."""
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)  # type: ignore[misc]
+        if event.type() == QEvent.Type.LayoutDirectionChange:
+            mirror(self)  # type: ignore[arg-type]
+
+
+def mirror(widget: QWidget) -> None:
+    restyle(widget, mirrored=widget.layoutDirection() == Qt.LayoutDirection.RightToLeft)
+
+
 def tip(text: str) -> str:
     """A text as tooltip: as plain as it is, but wrapped (Qt wraps rich tooltips only)."""
     return f"<p>{html.escape(text)}</p>" if text else ""
@@ -48,9 +61,8 @@ class Words(QLabel):
             self._fit()
 
     def _fit(self) -> None:
-        height = self.heightForWidth(self.width())
-        if height > 0 and (height != self.minimumHeight() or height != self.maximumHeight()):
-            self.setFixedHeight(height)
+        self.setMinimumHeight(0)  # it would be the least that heightForWidth says
+        self.setFixedHeight(max(0, self.heightForWidth(self.width())))
 
 
 def label(text: str = "", *, wrap: bool = False, selectable: bool = False, **style: Any) -> QLabel:

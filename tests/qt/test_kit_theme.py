@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QGuiApplication, QPalette
 from PySide6.QtWidgets import QPushButton
 
@@ -141,6 +141,12 @@ def test_an_icon_takes_the_colour_of_the_theme_in_force(theme):
         theme.set_choice(name)
         middle = icon.pixmap(16, 16).toImage().pixelColor(8, 8)
         assert middle == QColor(load_tokens(name).colours["danger"])
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.5, 2.0])
+def test_icons_are_sharp_at_every_scale(theme, scale):
+    found = theme.icon("mdi6.square").pixmap(QSize(16, 16), scale)
+    assert found.width() == round(16 * scale) and found.devicePixelRatio() == scale
 
 
 def test_icons_are_kept_and_the_prefix_may_be_left_out(theme):

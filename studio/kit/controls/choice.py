@@ -8,10 +8,11 @@ from PySide6.QtWidgets import QAbstractButton, QComboBox, QSizePolicy, QWidget
 
 from studio.kit.controls.base import Control
 from studio.kit.session import Session
+from studio.kit.surface import Mirrored, mirror
 from studio.sdk.fields import FieldSpec
 
 
-class StillCombo(QComboBox):
+class StillCombo(Mirrored, QComboBox):
     """A combo box that leaves the wheel to the page around it, unless it has the keyboard."""
 
     def __init__(self, parent: QWidget | None = None):
@@ -20,6 +21,7 @@ class StillCombo(QComboBox):
         self.setMinimumContentsLength(8)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        mirror(self)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         if self.hasFocus():

@@ -52,7 +52,7 @@ class LinesControl(Control):
         self._bag = QWidget()
         self._flow = FlowLayout(self._bag)
         self.field = EntryEdit()
-        self.field.setPlaceholderText(spec.ui.placeholder or "Add one, then press Return (\\n is a line break)")
+        self.field.setPlaceholderText(spec.ui.placeholder or "Add one and press Return")
         self.column.addWidget(self._bag)
         self.column.addWidget(self.field)
         self.takes_keyboard(self.field)
@@ -76,7 +76,10 @@ class LinesControl(Control):
     def _chip(self, at: int, text: str) -> QToolButton:
         shown = visible(text)
         short = shown if len(shown) <= CHIP_SHOWS else shown[: CHIP_SHOWS - 1] + "…"
-        chip = tool_button(short.replace("&", "&&"), icon=self.session.theme.icon("mdi6.close"), text=True, chip=True)
+        # An isolate: a backslash stays where it is typed, also from right to left.
+        chip = tool_button(
+            f"\u2068{short}\u2069".replace("&", "&&"), icon=self.session.theme.icon("mdi6.close"), text=True, chip=True
+        )
         chip.setAccessibleName(f"Remove {shown}")
         chip.setToolTip(tip(f"{shown} — click to remove it"))
         opposite = {

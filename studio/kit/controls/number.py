@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QLineEdit, QSlider, QStyle, QStyleOptionSlider, QW
 from studio.kit.controls.base import Control
 from studio.kit.controls.scale import STEPS, scale_of, step_of
 from studio.kit.session import Session
+from studio.kit.surface import Mirrored, mirror
 from studio.sdk.fields import FieldSpec
 
 FIELD = 72
@@ -93,8 +94,12 @@ class NumberEdit(QLineEdit):
             self.selectAll()
 
 
-class StillSlider(QSlider):
+class StillSlider(Mirrored, QSlider):
     """A slider that leaves the wheel to the page around it, unless it has the keyboard."""
+
+    def __init__(self, orientation: Qt.Orientation, parent: QWidget | None = None):
+        super().__init__(orientation, parent)
+        mirror(self)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         if self.hasFocus():

@@ -61,7 +61,7 @@ class SeedControl(Control):
     def set_last(self, seed: int | None) -> None:
         """The seed that the newest result was made with."""
         self._last = seed
-        self.field.setPlaceholderText(EVERY_TIME if seed is None else f"{EVERY_TIME} (last {seed})")
+        self.field.setPlaceholderText(EVERY_TIME if seed is None else f"New (last {seed})")
 
     def _show_lock(self) -> None:
         kept = self._value is not None
