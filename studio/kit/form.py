@@ -189,7 +189,7 @@ class ParamsForm(QWidget):
             group = Group(title, [self.rows[name] for name in names], self._session.theme)
             self.groups[group] = names
             column.addWidget(group)
-        self._hidden = push_button("", flat=True)
+        self._hidden = push_button("", link=True)
         self._hidden.clicked.connect(self._want_all)
         column.addWidget(self._hidden, 0, Qt.AlignmentFlag.AlignLeading)
         first = next((row.control.edit for row in self.rows.values()), None)
