@@ -1,7 +1,9 @@
 """Sends jobs to workers with everything they need to run."""
 
 import asyncio
+import logging
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from studio.errors import StudioError
 from studio.jobs import events as ev
 from studio.jobs.state import ENDED, Job
 from studio.wire import messages as m
+
+log = logging.getLogger(__name__)
 
 
 class Dispatch:
@@ -63,8 +67,8 @@ class Dispatch:
         models = None
         try:
             models = await asyncio.to_thread(self._admission.models_of, job)
-        except StudioError as error:
-            self._post(ev.JobFailed(job.id, time.time(), error.to_dict()))
+        except Exception as error:  # the job's door: one that cannot be sent must not wait for ever
+            self._fail(job, error)
         finally:
             told = self._waiting.pop(job.id, [])
         if models is not None and job.worker == worker and job.state not in ENDED:
@@ -72,12 +76,19 @@ class Dispatch:
             for message in told:
                 self._send(worker, message)
 
+    def _fail(self, job: Job, error: Exception) -> None:
+        if not isinstance(error, StudioError):
+            log.exception("the job %s could not be started", job.id)
+            detail = f"{type(error).__name__}: {error}"
+            error = StudioError("The job could not be started", detail, code="bug", log=traceback.format_exc())
+        self._post(ev.JobFailed(job.id, time.time(), error.to_dict()))
+
     def _send_run(self, worker: str, job: Job, models: dict[str, dict[str, Any]]) -> None:
         try:
             operation = self._admission.plugins.operation(job.operation)
             folder = self._results.prepare()
-        except StudioError as error:
-            self._post(ev.JobFailed(job.id, time.time(), error.to_dict()))
+        except Exception as error:  # the job's door
+            self._fail(job, error)
             return
         place = {"folder": str(operation.plugin.folder), "package": operation.plugin.package}
         recipe = {

@@ -78,9 +78,16 @@ class Results:
     def prepare(self) -> Path:
         """The folder, which is made when it is not there. Raises StudioError when the disk refuses."""
         if not self.folder.is_dir():
-            with atomic.explained(self.folder, None):
-                self.folder.parent.mkdir(parents=True, exist_ok=True)
-            atomic.make_folder(self.folder)
+            try:
+                with atomic.explained(self.folder, None):
+                    self.folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StudioError(
+                    "The library's folder cannot be used",
+                    f"{self.folder}: {error.strerror or error}.",
+                    "Choose another folder in the settings, or clear the way.",
+                    code="no-folder",
+                ) from error
         return self.folder
 
     def add(self, artifacts: list[dict[str, Any]]) -> None:
