@@ -80,10 +80,16 @@ class WindowDeeds:
             parts.palette.close_palette()
         elif parts.notice_bar.list_open:
             parts.notice_bar.toggle_list()
-        elif parts.drawer.isVisible() and focus is not None and parts.drawer.isAncestorOf(focus):
+        elif self._in_drawer(focus):
             parts.drawer.step_back()
-        elif parts.host.current is not None:
-            self._ask("stop its job", methodcaller("cancel_current"))
+        elif parts.host.current is not None and self._ask("stop its job", methodcaller("cancel_current")):
+            return
+        elif parts.drawer.isVisible():
+            parts.drawer.step_back()
+
+    def _in_drawer(self, widget: QWidget | None) -> bool:
+        drawer = self._parts.drawer
+        return widget is not None and drawer.isVisible() and (widget is drawer or drawer.isAncestorOf(widget))
 
     def focus_prompt(self) -> None:
         if self._parts.host.current is not None:
@@ -97,11 +103,10 @@ class WindowDeeds:
 
     def toggle_queue(self) -> None:
         drawer = self._parts.drawer
-        focus = QApplication.focusWidget()
-        inside = focus is not None and drawer.isAncestorOf(focus)
+        inside = self._in_drawer(QApplication.focusWidget())
         drawer.setVisible(drawer.isHidden())
         if drawer.isVisible():
-            drawer.waiting_list.view.setFocus()
+            drawer.take_keyboard()
         elif inside:
             self.focus_prompt()
 

@@ -4,27 +4,21 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import QItemSelection, QPoint, Qt, QTimer, Signal
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QFrame,
     QHBoxLayout,
     QLabel,
-    QListView,
-    QMenu,
     QSplitter,
     QStackedWidget,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from studio.ui import queue_commands as commands
-from studio.ui.queue_commands import HISTORY_COMMANDS, PRIORITIES, WAITING_COMMANDS, Command
+from studio.ui.queue_commands import HISTORY_COMMANDS, WAITING_COMMANDS, Command
 from studio.ui.queue_editor import JobEditor
+from studio.ui.queue_list import JobList, text_button
 from studio.ui.queue_model import HISTORY, QueueModel
-from studio.ui.queue_rows import JobDelegate
 from studio.ui.session import PanelSession
 from studio.wire.messages import Event
 
@@ -32,129 +26,6 @@ HEIGHT = 320
 GAP = 12
 SURE_MS = 4000
 FORGET_AT_ONCE = 50
-
-
-class JobList(QWidget):
-    """One list of jobs with its heading and its buttons. `asked(command, jobs)`: the person wants that."""
-
-    asked = Signal(object, list)
-    priority_asked = Signal(str, list)
-
-    def __init__(self, title: str, empty: str, model: QueueModel, known: tuple[Command, ...], reorder: bool):
-        super().__init__()
-        self.model, self._title, self._known = model, title, known
-        self._heading = QLabel(title)
-        self._heading.setObjectName("drawerHeading")
-        self.view = QListView()
-        self.view.setModel(model)
-        self.delegate = JobDelegate(self.view)
-        self.view.setItemDelegate(self.delegate)
-        self.view.setUniformItemSizes(True)
-        self.view.setAccessibleName(title)
-        self.view.setFrameShape(QFrame.Shape.NoFrame)
-        self.view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.view.customContextMenuRequested.connect(self._menu)
-        if reorder:
-            self.view.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
-            self.view.setDefaultDropAction(Qt.DropAction.MoveAction)
-            self.view.setDragDropOverwriteMode(False)
-        self._empty = QLabel(empty)
-        self._empty.setObjectName("drawerEmpty")
-        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._stack = QStackedWidget()
-        self._stack.addWidget(self._empty)
-        self._stack.addWidget(self.view)
-        self._buttons: dict[str, QToolButton] = {}
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self._heading)
-        layout.addWidget(self._stack, 1)
-        layout.addLayout(self._toolbar(reorder))
-        for command in known:
-            shortcut = QShortcut(QKeySequence(command.shortcut), self.view)
-            shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
-            shortcut.activated.connect(partial(self._shortcut, command.shortcut))
-            shortcut.setEnabled(all(command.shortcut != other.shortcut for other in known[: known.index(command)]))
-        self.view.selectionModel().selectionChanged.connect(self._selected)
-        model.dataChanged.connect(self._refresh_buttons)
-        model.counted.connect(self._count)
-        self._count(0)
-        self._refresh_buttons()
-
-    def _toolbar(self, reorder: bool) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.setSpacing(4)
-        for command in self._known:
-            button = _button(command.title, f"{command.tip} ({command.shortcut})")
-            button.clicked.connect(partial(self.ask, command))
-            self._buttons[command.id] = button
-            row.addWidget(button)
-        if reorder:
-            self._priority = _button("Priority", "How urgent it is")
-            self._priority.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-            self._priority.setMenu(self._priority_menu(self._priority))
-            row.addWidget(self._priority)
-        row.addStretch(1)
-        return row
-
-    def _priority_menu(self, parent: QWidget) -> QMenu:
-        menu = QMenu("Priority", parent)
-        for name, words in PRIORITIES:
-            menu.addAction(words).triggered.connect(partial(self._ask_priority, name))
-        return menu
-
-    def selected(self) -> list[dict[str, Any]]:
-        """The selected jobs in their order."""
-        rows = sorted(index.row() for index in self.view.selectedIndexes())
-        return [job for row in rows if (job := self.model.job_at(row)) is not None]
-
-    def ask(self, command: Command, _on: bool = False) -> None:
-        jobs = self.selected()
-        if command.allows(jobs):
-            self.asked.emit(command, jobs)
-
-    def _ask_priority(self, name: str, _on: bool = False) -> None:
-        self.priority_asked.emit(name, [job for job in self.selected() if job.get("state") == "queued"])
-
-    def _shortcut(self, keys: str) -> None:
-        jobs = self.selected()
-        for command in self._known:
-            if command.shortcut == keys and commands.shown(command, jobs) and command.allows(jobs):
-                self.asked.emit(command, jobs)
-                return
-
-    def _selected(self, _new: QItemSelection, _old: QItemSelection) -> None:
-        self._refresh_buttons()
-
-    def _refresh_buttons(self, *_changed: Any) -> None:
-        jobs = self.selected()
-        for command in self._known:
-            button = self._buttons[command.id]
-            button.setVisible(commands.shown(command, jobs))
-            button.setEnabled(command.allows(jobs))
-        if "up" in self._buttons:
-            self._priority.setEnabled(any(job.get("state") == "queued" for job in jobs))
-
-    def _count(self, total: int) -> None:
-        self._heading.setText(f"{self._title} · {total:,}" if total else self._title)
-        self._stack.setCurrentIndex(1 if total else 0)
-        if not total:
-            self._refresh_buttons()
-
-    def _menu(self, at: QPoint) -> None:
-        jobs, menu = self.selected(), QMenu(self)
-        for command in self._known:
-            if commands.shown(command, jobs):
-                action = menu.addAction(command.title)
-                action.setEnabled(command.allows(jobs))
-                action.triggered.connect(partial(self.ask, command))
-        if "up" in self._buttons and any(job.get("state") == "queued" for job in jobs):
-            menu.addMenu(self._priority_menu(menu))
-        menu.aboutToHide.connect(menu.deleteLater)
-        menu.popup(self.view.viewport().mapToGlobal(at))
 
 
 class QueueDrawer(QWidget):
@@ -167,6 +38,7 @@ class QueueDrawer(QWidget):
         self.setObjectName("drawer")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setAccessibleName("Queue")
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self._session, self._held = session, False
         fetch = partial(session.call, "jobs")
         self.waiting = QueueModel(fetch, session.spawn, parent=self)
@@ -199,9 +71,9 @@ class QueueDrawer(QWidget):
         row.setSpacing(8)
         title = QLabel("Queue")
         title.setObjectName("drawerTitle")
-        self.hold = _button("Hold the queue", "Starts nothing new until it goes on; what runs is not touched")
-        self.clear = _button("Clear history", "Removes ended jobs from all lists; results stay in the library")
-        close = _button("✕", "Close (Esc)")
+        self.hold = text_button("Hold the queue", "Starts nothing new until it goes on; what runs is not touched")
+        self.clear = text_button("Clear history", "Removes ended jobs from all lists; results stay in the library")
+        close = text_button("✕", "Close (Esc)")
         close.setAccessibleName("Close the queue")
         row.addWidget(title)
         row.addStretch(1)
@@ -216,6 +88,7 @@ class QueueDrawer(QWidget):
 
     def _connect(self) -> None:
         self.waiting.moved.connect(self._moved)
+        self.waiting.counted.connect(self._filled)
         self._editor.closed.connect(self._show_history)
         for jobs in (self.waiting_list, self.history_list):
             jobs.asked.connect(self._asked)
@@ -324,6 +197,15 @@ class QueueDrawer(QWidget):
             for job in reply["jobs"]:
                 await self._session.call("forget", job=job["id"])
 
+    def take_keyboard(self) -> None:
+        """To the list of what waits; while it is empty the drawer itself has it, so that Esc closes it."""
+        view = self.waiting_list.view
+        (view if view.isVisible() else self).setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def _filled(self, total: int) -> None:
+        if total and self.hasFocus():
+            self.take_keyboard()
+
     def step_back(self) -> None:
         """Esc: puts the form away, else asks to be closed."""
         if self._right.currentWidget() is self._editor:
@@ -333,12 +215,3 @@ class QueueDrawer(QWidget):
 
     def _show_history(self) -> None:
         self._right.setCurrentWidget(self.history_list)
-
-
-def _button(text: str, tip: str) -> QToolButton:
-    button = QToolButton()
-    button.setText(text)
-    button.setToolTip(tip)
-    button.setAccessibleName(text)
-    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-    return button

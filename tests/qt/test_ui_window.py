@@ -473,6 +473,22 @@ def test_the_drawer_shows_holds_moves_and_edits(rig):
     rig.run(scene())
 
 
+def test_the_keyboard_goes_to_the_queue_and_back_with_esc(rig):
+    async def scene():
+        async with rig.window() as window:
+            window.activateWindow()
+            await until(window.isActiveWindow)
+            rig.engine.announce("j0", "queued")
+            QTest.keyClick(window, Qt.Key.Key_J, Qt.KeyboardModifier.ControlModifier)
+            await until(window.drawer.waiting_list.view.hasFocus)
+            QTest.keyClick(window.drawer.waiting_list.view, Qt.Key.Key_Escape)
+            assert not window.drawer.isVisible()
+            assert window.host.current.seen[-1] != "cancel", "Esc belonged to the drawer"
+            assert window.isAncestorOf(QApplication.focusWidget())
+
+    rig.run(scene())
+
+
 def test_a_job_is_duplicated_with_changes_and_history_is_cleared_on_a_second_click(rig):
     async def scene():
         async with rig.window() as window:
