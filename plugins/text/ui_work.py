@@ -46,6 +46,7 @@ class WorkArea(QScrollArea):
         self._first = 0
         self._stale: dict[str, None] = {}
         self._following = True
+        self._held: int | None = None
         self._focused = ""
         application = QApplication.instance()
         assert isinstance(application, QApplication)
@@ -70,6 +71,7 @@ class WorkArea(QScrollArea):
         bar = self.verticalScrollBar()
         bar.rangeChanged.connect(self._on_range)
         bar.valueChanged.connect(self._on_value)
+        bar.actionTriggered.connect(lambda _action: self._let_go())
         self._earlier.hide()
 
     # what is shown ---------------------------------------------------------------------------
@@ -140,22 +142,26 @@ class WorkArea(QScrollArea):
         while at < self._first:
             self._show_earlier()
         card = self._cards[id]
+        self._held = None
         self._following = at == len(self._results) - 1
         QTimer.singleShot(0, card, lambda: self.ensureWidgetVisible(card, 0, 16))
 
     def follow_end(self) -> None:
-        self._following, self._focused = True, ""
+        self._following, self._held, self._focused = True, None, ""
         self.verticalScrollBar().setValue(self.verticalScrollBar().maximum())
 
     def scroll_place(self) -> int:
         """How far the view is from the end, in pixels: 0 when it follows."""
         bar = self.verticalScrollBar()
+        if self._held is not None:
+            return self._held
         return 0 if self._following else bar.maximum() - bar.value()
 
     def set_scroll_place(self, place: int) -> None:
-        self._following = place <= 0
-        bar = self.verticalScrollBar()
-        QTimer.singleShot(0, self, lambda: bar.setValue(bar.maximum() - max(0, place)))
+        """Stays this far from the end, also while texts are still read back, until the person scrolls."""
+        self._held = place if place > 0 else None
+        self._following = self._held is None
+        self._on_range(0, self.verticalScrollBar().maximum())
 
     # building --------------------------------------------------------------------------------
 
@@ -186,7 +192,7 @@ class WorkArea(QScrollArea):
 
     def _show_earlier(self) -> None:
         bar = self.verticalScrollBar()
-        self._following = False
+        self._following, self._held = False, None
         below = bar.maximum() - bar.value()
         old, self._first = self._first, max(0, self._first - BUILT_AT_FIRST)
         for at, result in enumerate(self._results[self._first : old]):
@@ -215,9 +221,15 @@ class WorkArea(QScrollArea):
         self._set_margins(high > 0)
         if self._following:
             self.verticalScrollBar().setValue(high)
+        elif self._held is not None:
+            self.verticalScrollBar().setValue(high - self._held)
 
     def _on_value(self, value: int) -> None:
-        self._following = value >= self.verticalScrollBar().maximum() - SLACK
+        if self._held is None:
+            self._following = value >= self.verticalScrollBar().maximum() - SLACK
+
+    def _let_go(self) -> None:
+        self._held = None
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         by_key = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from weakref import WeakMethod
 
 from PySide6.QtCore import QPoint, QRect, QRectF, QSize, QSizeF, Qt
 from PySide6.QtGui import QColor, QFont, QIcon, QIconEngine, QPainter, QPainterPath, QPixmap, QRawFont, QTransform
@@ -22,6 +23,9 @@ FONT = "materialdesignicons6-webfont-*.ttf"
 CHARMAP = "materialdesignicons6-webfont-charmap-*.json"
 EM = 512.0
 ASCENT = 448.0
+# Never freed. When the garbage collector finds an icon and its engine together, it may free the engine in
+# Python first, and the icon then frees it once more: a crash, long after the window that used them has gone.
+_ALIVE: list[QIcon] = []
 
 
 class Icons:
@@ -35,14 +39,15 @@ class Icons:
         """The icon; its colour is looked up whenever it is drawn. An unknown name gives a question mark."""
         key = name.removeprefix(PREFIX), colour
         if key not in self._kept:
-            self._kept[key] = QIcon(_Engine(key[0], colour, self._colour))
+            self._kept[key] = QIcon(_Engine(key[0], colour, WeakMethod(self._colour)))
+            _ALIVE.append(self._kept[key])
         return self._kept[key]
 
 
 class _Engine(QIconEngine):
     """Paints an outline; disabled and selected states take the theme's colours for them."""
 
-    def __init__(self, name: str, colour: str, find: Callable[[str], QColor]):
+    def __init__(self, name: str, colour: str, find: "WeakMethod[Callable[[str], QColor]]"):
         super().__init__()
         self._name, self._token, self._find = name, colour, find
         self._kept: dict[tuple[int, int, int, float], QPixmap] = {}
@@ -80,7 +85,8 @@ class _Engine(QIconEngine):
         return found
 
     def _shade(self, mode: QIcon.Mode) -> QColor:
-        return self._find("disabled" if mode == QIcon.Mode.Disabled else self._token)
+        find = self._find()
+        return find("disabled" if mode == QIcon.Mode.Disabled else self._token) if find else QColor("gray")
 
 
 @cache

@@ -380,6 +380,21 @@ def test_the_view_follows_the_end_only_while_it_is_there(session, panel, qtbot):
     qtbot.waitUntil(lambda: bar.maximum() > high and bar.value() == bar.maximum())
 
 
+def test_the_place_in_the_list_survives(session, panel, qtbot):
+    for _ in range(6):
+        generated(session, panel, "\nline" * 20)
+    bar = panel.ui.work.verticalScrollBar()
+    qtbot.waitUntil(lambda: bar.maximum() > 1000 and bar.value() == bar.maximum())
+    bar.setValue(bar.maximum() - 700)
+    draft = panel.draft()
+    again = show(session, qtbot, draft)
+    other = again.ui.work.verticalScrollBar()
+    qtbot.waitUntil(lambda: other.maximum() > 1000 and other.value() == other.maximum() - 700)
+    assert again.draft()["scroll"] == draft["scroll"] == 700
+    other.triggerAction(other.SliderAction.SliderToMaximum)
+    assert again.draft()["scroll"] == 0
+
+
 def test_only_some_of_many_results_are_built(session, panel, qtbot):
     for i in range(200):
         params = {**panel.desk.values(), "prompt": f"Tale {i}", "seed": i}
