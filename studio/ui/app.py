@@ -5,6 +5,7 @@ The window is on screen before the engine is asked for; nothing here imports a m
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import sys
@@ -103,6 +104,8 @@ async def _live(
     closed = asyncio.Event()
     window.closing.connect(closed.set)
     window.show()
+    # A full collection of what start-up made takes as long as a picture may (18 ms), and never finds anything.
+    gc.freeze()
     await instance.listen(window.come_forward)
     connecting = asyncio.ensure_future(window.context.connection.run())
     if files:
