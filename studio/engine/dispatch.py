@@ -67,7 +67,7 @@ class Dispatch:
         models = None
         try:
             models = await asyncio.to_thread(self._admission.models_of, job)
-        except Exception as error:  # the job's door: one that cannot be sent must not wait for ever
+        except Exception as error:  # noqa: BLE001 - the job's door: one that cannot be sent must not wait for ever
             self._fail(job, error)
         finally:
             told = self._waiting.pop(job.id, [])
@@ -87,7 +87,7 @@ class Dispatch:
         try:
             operation = self._admission.plugins.operation(job.operation)
             folder = self._results.prepare()
-        except Exception as error:  # the job's door
+        except Exception as error:  # noqa: BLE001 - the job's door
             self._fail(job, error)
             return
         place = {"folder": str(operation.plugin.folder), "package": operation.plugin.package}
