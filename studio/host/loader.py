@@ -28,7 +28,9 @@ def load(folder: Path, package: str, target: str) -> Any:
     except (Exception, SystemExit) as error:
         raise StudioError(
             f"The plugin {package.rpartition('.')[2]} could not be loaded",
-            f"{type(error).__name__}: {error}",
+            f"It left with exit code {error.code}."
+            if isinstance(error, SystemExit)
+            else f"{type(error).__name__}: {error}",
             f"Its folder is {folder}.",
             code="plugin",
             log=traceback.format_exc(),

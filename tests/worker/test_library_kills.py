@@ -203,7 +203,9 @@ def test_killed_at_random_moments(tmp_path):
             assert receipt is not None and all(Path(item["path"]).is_file() for item in receipt["artifacts"])
         for path in base.glob("*.json"):
             receipt = read_receipt(path)
-            assert receipt is not None
+            if receipt is None:  # begun and never acknowledged: no receipt
+                assert int(path.stem[1:]) not in acknowledged
+                continue
             assert all(read_recipe(item["path"]).job == receipt["job"] for item in receipt["artifacts"])
         if (base / "library").exists():
             index = Index(None, base / "library")

@@ -257,11 +257,15 @@ def test_a_full_disk_fails_the_job_with_its_reason_and_leaves_no_part_behind(tmp
 
 def test_a_full_disk_at_the_receipt_fails_the_job_and_tells_of_what_it_saved(tmp_path: Path):
     before = (
-        "import errno\nfrom studio.library import atomic\nfill = atomic._fill\n"
-        "def full(partial, data):\n"
-        "    if 'receipts' in str(partial): raise OSError(errno.ENOSPC, 'No space left on device')\n"
-        "    fill(partial, data)\n"
-        "atomic._fill = full"
+        "import errno, os\nwrite, opened = os.write, os.open\nreceipts = set()\n"
+        "def open_(path, *more, **kinds):\n"
+        "    handle = opened(path, *more, **kinds)\n"
+        "    (receipts.add if 'receipts' in str(path) else receipts.discard)(handle)\n"
+        "    return handle\n"
+        "def full(handle, data):\n"
+        "    if handle in receipts: raise OSError(errno.ENOSPC, 'No space left on device')\n"
+        "    return write(handle, data)\n"
+        "os.open, os.write = open_, full"
     )
     with worker_process(tmp_path, before=before) as worker:
         failed = worker.failed(worker.run("probe.echo"))
