@@ -140,7 +140,9 @@ class Admission:
             id=id,
             operation=operation,
             params=checked.params.model_dump(mode="json"),
-            priority=priority_of(asked.get("priority") or self._plugins.operation(operation).entry.priority),
+            priority=priority_of(
+                asked.get("priority") if "priority" in asked else self._plugins.operation(operation).entry.priority
+            ),
             title=(asked.text("title") or self.title(checked.params, operation))[:TITLE],
             origin=asked.text("origin"),
             models=checked.models,
