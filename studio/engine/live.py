@@ -5,6 +5,8 @@ from typing import Any
 
 from studio.wire.messages import Preview, Progress, Stream
 
+MOST = 8_000_000  # characters of one job that are kept in memory
+
 
 @dataclass(slots=True)
 class Shown:
@@ -17,7 +19,10 @@ class Shown:
     def to_dict(self) -> dict[str, Any]:
         if len(self.pieces) > 1:
             self.pieces = ["".join(self.pieces)]
-        return {"progress": self.progress, "stream": self.pieces[0] if self.pieces else ""}
+        found = {"progress": self.progress, "stream": self.pieces[0] if self.pieces else ""}
+        if "eta_s" in self.progress:
+            found["eta_s"] = self.progress["eta_s"]
+        return found
 
 
 class Live:
@@ -52,6 +57,8 @@ class Live:
         shown = self._jobs.setdefault(message.job, Shown())
         if message.at == 0:
             shown.pieces, shown.length = [], 0
+        if shown.length > MOST:
+            return  # whoever watches gets it all; who comes later gets the rest from the result
         shown.pieces.append(message.text)
         shown.length += len(message.text)
 
