@@ -29,7 +29,7 @@ async def connect(paths: Paths, *, arguments: Sequence[str] = ()) -> EngineClien
 
     Raises StudioError "no-engine" with the end of its log when it cannot be started.
     """
-    client = await _attach(paths)
+    client, _ = await _attach(paths)
     if client is not None:
         return client
     try:
@@ -51,8 +51,11 @@ async def connect(paths: Paths, *, arguments: Sequence[str] = ()) -> EngineClien
                 log=_tail(paths),
             )
         await asyncio.sleep(POLL_S)
-        client = await _attach(paths)
+        client, pid = await _attach(paths)
         if client is not None:
+            if pid != engine.pid:  # another starter was faster; ours must not come up later, when that one has left
+                with contextlib.suppress(ProcessLookupError):
+                    engine.terminate()
             return client
     raise StudioError("The engine does not answer", f"Nobody answered within {PATIENCE_S:.0f} s.", code="no-engine")
 
@@ -75,20 +78,20 @@ def start(paths: Paths, arguments: Sequence[str] = ()) -> subprocess.Popen[bytes
     return process
 
 
-async def _attach(paths: Paths) -> EngineClient | None:
-    """A client that has been answered; None when no engine is there, or one that is leaving."""
+async def _attach(paths: Paths) -> tuple[EngineClient | None, int]:
+    """A client that has been answered, and by which process; None when no engine is there, or one that is leaving."""
     try:
         client = await EngineClient.connect(paths)
     except ABSENT:
-        return None
+        return None, 0
     try:
-        await client.call("hello", client="launch", version="")
+        said = await client.call("hello", client="launch", version="")
     except StudioError as error:
         await client.close()
         if error.code != "engine-lost":
             raise
-        return None
-    return client
+        return None, 0
+    return client, int(said["pid"])
 
 
 def _environment() -> dict[str, str]:
