@@ -139,7 +139,7 @@ class Pump:
                 self._events.task_done()
 
     async def _take(self, batch: list[Pending]) -> None:
-        refused = await self._admit(batch)
+        admitted, refused = await self._admit(batch)
         work, kinds = Commit(), set()
         effects: Found = []
         for event, _ in batch:
@@ -149,7 +149,8 @@ class Pump:
                 crash.point("done.before_handle")
             effects += self._handle(event, work)
             kinds.add(CHANGES.get(type(event), "change"))
-            if isinstance(event, ev.Submitted):
+            if isinstance(event, ev.Submitted) and event.job["id"] in admitted:
+                admitted.discard(event.job["id"])
                 self._is_saved(event.job["id"], work)
         effects += self._forget_old(work)
         # A start need not be durable: without it the job is found waiting, and its receipt tells if it was complete.
@@ -174,8 +175,11 @@ class Pump:
         if self._queue.jobs[id].state in (JobState.QUEUED, JobState.STARTING):
             work.saves.pop(id, None)
 
-    async def _admit(self, batch: list[Pending]) -> dict[str, StudioError]:
-        """Makes new jobs durable before the queue knows them, so that one the disk refuses was never there."""
+    async def _admit(self, batch: list[Pending]) -> tuple[set[str], dict[str, StudioError]]:
+        """Makes new jobs durable before the queue knows them, so that one the disk refuses was never there.
+
+        Ids of those that are durable now, and why the others are not.
+        """
         work, seq = Commit(), self._queue.next_seq
         for event, _ in batch:
             if not isinstance(event, ev.Submitted):
@@ -187,12 +191,12 @@ class Pump:
                 )
                 seq += 1
         if not work:
-            return {}
+            return set(), {}
         try:
             await self._commit(work, {"submit"}, spend_reserve=False)
         except StudioError as problem:
-            return dict.fromkeys(work.saves, problem)
-        return {}
+            return set(), dict.fromkeys(work.saves, problem)
+        return set(work.saves), {}
 
     async def _save(self, work: Commit, kinds: set[str]) -> None:
         """Writes changes; what the disk refuses is kept and tried again. A change lost is a job run once more."""
