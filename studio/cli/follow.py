@@ -10,14 +10,11 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
 
-from studio.cli import show
+from studio.cli import exits, show
 from studio.errors import StudioError
 
 if TYPE_CHECKING:
     from studio.engine.client import EngineClient
-
-ENDED = ("finished", "failed", "cancelled")
-INTERRUPTED, PIPE_CLOSED = 130, 141
 
 
 @dataclass(slots=True)
@@ -32,10 +29,12 @@ class Outcome:
     @property
     def exit_code(self) -> int:
         if self.pipe_closed:
-            return PIPE_CLOSED
+            return exits.PIPE_CLOSED
         if self.job.get("state") == "finished":
-            return 0
-        return INTERRUPTED if self.interrupted else 1
+            return exits.DONE
+        if self.interrupted:
+            return exits.INTERRUPTED
+        return exits.of_error((self.job.get("error") or {}).get("code", ""))
 
     @property
     def artifacts(self) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ import typer
 
 from studio.cli import show
 from studio.cli.catalogue import AsJson
+from studio.sdk.artifact import Kind
 
 app = typer.Typer(help="List, show, trash and restore results.", invoke_without_command=True)
 Ids = Annotated[list[str], typer.Argument(help="Ids from `studio library list`.")]
@@ -22,7 +23,7 @@ def library(context: typer.Context) -> None:
 def list_results(
     context: typer.Context,
     query: Annotated[str, typer.Argument(help="Words of the prompt, the text or the model's name.")] = "",
-    kind: Annotated[str, typer.Option(help="Only text, image, audio or video.")] = "",
+    kind: Annotated[Kind | None, typer.Option(help="Only results of this kind.")] = None,
     limit: Annotated[int, typer.Option(help="How many at most.", min=1)] = 30,
     trashed: Annotated[bool, typer.Option("--trashed", help="What is in the trash.")] = False,
     json: AsJson = False,
@@ -33,6 +34,9 @@ def list_results(
     answer = context.obj.ask("library.list", offset=0, limit=limit, **given)
     if json:
         print(show.as_json(answer))
+        return
+    if not answer["items"]:
+        print("No result matches." if given else "Nothing has been made yet.")
         return
     rows = []
     for item in answer["items"]:

@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 the job or the request failed, 2 the input was wrong, 130 
 """
 
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -12,11 +13,11 @@ from typing import Annotated
 import typer
 
 from studio import __version__
-from studio.cli import show
+from studio.cli import exits, show
 from studio.cli.catalogue import ops, plugins, schema
 from studio.cli.doctor import doctor
 from studio.cli.engine import app as engine
-from studio.cli.follow import INTERRUPTED, PIPE_CLOSED, swallow_output
+from studio.cli.follow import swallow_output
 from studio.cli.library import app as library
 from studio.cli.models import app as models
 from studio.cli.queue import cancel, jobs, pause, resume, retry
@@ -25,8 +26,6 @@ from studio.cli.session import OpenWindow, Studio
 from studio.errors import StudioError
 from studio.paths import user_paths
 
-BAD_INPUT = frozenset({"usage", "invalid", "newer", "unknown-operation", "unknown-model", "unknown-job", "too-large"})
-BAD_INPUT |= {"no-recipe", "not-found"}
 log = logging.getLogger(__name__)
 app = typer.Typer(
     name="studio",
@@ -42,7 +41,7 @@ app = typer.Typer(
 def window(
     context: typer.Context,
     data: Annotated[str, typer.Option(help="Data folder to use instead of your own.", metavar="FOLDER")] = "",
-    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Show the version.", metavar="")] = False,
 ) -> int:
     """Opens the window when no command follows."""
     if version:
@@ -107,26 +106,41 @@ def with_open(argv: list[str]) -> list[str]:
 
 def main(argv: list[str], open_window: OpenWindow) -> int:
     """Runs one command line and returns its exit code. One of the four doors."""
+    _open_streams()
     try:
         code = app(args=with_open(argv), prog_name="studio", standalone_mode=False, obj=open_window) or 0
         sys.stdout.flush()  # a closed pipe shows itself here, not at the interpreter's end
         return code
     except typer.Abort:
-        return INTERRUPTED
+        return exits.INTERRUPTED
     except typer.TyperException as error:
         explained = error.format_message() if isinstance(error, typer.BadParameter) else str(error)
         print(f"{explained}\n`studio --help` lists the commands.", file=sys.stderr)
-        return 2
+        return exits.WRONG_INPUT
     except (BrokenPipeError, SystemExit):  # typer's own answer to a closed pipe is to leave
         swallow_output()
-        return PIPE_CLOSED
+        return exits.PIPE_CLOSED
     except StudioError as error:
         show.complain(error)
-        return 2 if error.code in BAD_INPUT else 1
+        return exits.of_error(error.code)
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return exits.INTERRUPTED
+    except OSError as error:  # a full disk under standard output, a folder that may not be entered
+        log.debug("refused", exc_info=True)
+        swallow_output()
+        where = f"{error.filename}: " if error.filename else ""
+        show.complain(StudioError("The system refused", f"{where}{error.strerror or error}"))
+        return exits.FAILED
     except Exception as error:
         log.exception("unexpected")
         show.complain(StudioError("Something went wrong that should not", f"{type(error).__name__}: {error}"))
         print("This is a bug; the lines above say where.", file=sys.stderr)
-        return 1
+        return exits.FAILED
+
+
+def _open_streams() -> None:
+    """A caller may have closed standard streams (`>&-`); Python has None in their place then."""
+    nothing = Path(os.devnull)
+    sys.stdin = sys.stdin or nothing.open()
+    sys.stdout = sys.stdout or nothing.open("w")
+    sys.stderr = sys.stderr or nothing.open("w")

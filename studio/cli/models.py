@@ -7,6 +7,7 @@ import typer
 
 from studio.cli import show
 from studio.cli.catalogue import AsJson
+from studio.errors import StudioError
 
 app = typer.Typer(help="List the models; add or remove folders to search.", invoke_without_command=True)
 Folder = Annotated[Path, typer.Argument(help="A folder that holds models, or one model.")]
@@ -50,5 +51,8 @@ def add(context: typer.Context, folder: Folder) -> None:
 def remove(context: typer.Context, folder: Folder) -> None:
     """Do not search this folder any more. Nothing in it is deleted."""
     path = str(folder.expanduser().absolute())
+    searched = [known["path"] for known in context.obj.ask("models")["folders"]]
+    if path not in searched:
+        raise StudioError("This folder is not searched", path, f"Searched: {', '.join(searched)}", code="not-found")
     context.obj.ask("models.remove_folder", path=path)
     print(f"Models are no longer searched in {path}.")

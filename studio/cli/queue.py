@@ -8,6 +8,7 @@ import typer
 from studio.cli import show
 from studio.cli.catalogue import AsJson
 from studio.errors import StudioError
+from studio.jobs.state import JobState
 
 if TYPE_CHECKING:
     from studio.cli.session import Studio
@@ -19,7 +20,7 @@ Job = Annotated[str, typer.Argument(help="The job's id, or its beginning.", meta
 
 def jobs(
     context: typer.Context,
-    state: Annotated[list[str] | None, typer.Option(help="Only jobs in this state; may be repeated.")] = None,
+    state: Annotated[list[JobState] | None, typer.Option(help="Only jobs in this state; may be repeated.")] = None,
     limit: Annotated[int, typer.Option(help="How many at most.", min=1)] = 30,
     json: AsJson = False,
 ) -> None:
@@ -28,6 +29,9 @@ def jobs(
     answer = context.obj.ask("jobs", limit=limit, newest=True, **options)
     if json:
         print(show.as_json(answer))
+        return
+    if not answer["jobs"]:
+        print("No job is in this state." if state else "There are no jobs.")
         return
     print(show.table([_row(job) for job in answer["jobs"]], ("JOB", "STATE", "OPERATION", "CREATED", "WHAT")))
     if answer["total"] > len(answer["jobs"]):

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from studio.errors import StudioError
 from studio.paths import Paths
 
 if TYPE_CHECKING:
@@ -33,11 +34,22 @@ class Studio:
         """A client of the engine, which is started when none runs."""
         from studio.engine import launch
 
-        client = await launch.connect(self.paths.prepare())
+        client = await launch.connect(self._prepared())
         try:
             yield client
         finally:
             await client.close()
+
+    def _prepared(self) -> Paths:
+        try:
+            return self.paths.prepare()
+        except OSError as error:
+            raise StudioError(
+                "The data folder cannot be used",
+                f"{error.filename or self.paths.data}: {error.strerror}",
+                "Choose another with --data FOLDER.",
+                code="data-folder",
+            ) from None
 
     def ask(self, method: str, **params: Any) -> Any:
         """One question to the engine and its answer."""

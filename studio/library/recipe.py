@@ -154,7 +154,9 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
     except (FileNotFoundError, NotADirectoryError):
         raise StudioError("The file is not there", str(path), code="not-found") from None
     except (OSError, ValueError) as error:
-        raise StudioError("The file cannot be read", f"{path}: {error}", code="unreadable") from None
+        raise StudioError(
+            "The file cannot be read", f"{path}: {getattr(error, 'strerror', None) or error}", code="unreadable"
+        ) from None
 
 
 def _split(data: bytes) -> tuple[int, int, int] | None:
