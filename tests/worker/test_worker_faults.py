@@ -111,7 +111,9 @@ def test_a_message_of_a_newer_engine_ends_the_worker_too(worker: WorkerProcess):
 
 def test_a_message_that_is_not_for_workers_is_passed_over(worker: WorkerProcess):
     worker.channel.send(Request(1, "submit"))
-    worker.done(worker.run("probe.noop"))
+    job = worker.run("probe.noop")
+    assert worker.done(job).job == job and worker.receipt(job).exists()
+    assert {m.job for m in worker.heard if isinstance(m, Baton)} == {job, ""}, "it made a job of it"
 
 
 def test_a_run_with_nonsense_inside_fails_and_nothing_else(worker: WorkerProcess):
@@ -219,11 +221,12 @@ def test_shutdown_leaves_at_once_and_takes_the_lock_file_away(worker: WorkerProc
 
 
 def test_the_environment_is_offline_and_without_tokens(tmp_path: Path):
-    env = {"HF_TOKEN": "secret", "HF_HUB_OFFLINE": "0", "TRANSFORMERS_OFFLINE": "0"}
+    tokens = dict.fromkeys(("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_HUB_TOKEN"), "secret")
+    env = {**tokens, "HF_HUB_OFFLINE": "0", "TRANSFORMERS_OFFLINE": "0"}
     before = (
         "import os\nleave = os._exit\n"
         "def told(code):\n"
-        "    print({k: v for k, v in os.environ.items() if k.startswith(('HF_', 'TRANSFORMERS'))}, flush=True)\n"
+        "    print({k: v for k, v in os.environ.items() if k[:3] in ('HF_', 'HUG', 'TRA', 'OMP')}, flush=True)\n"
         "    leave(code)\n"
         "os._exit = told"
     )
@@ -232,6 +235,7 @@ def test_the_environment_is_offline_and_without_tokens(tmp_path: Path):
         worker.close()
         said = worker.output.read_text()
     assert "secret" not in said
+    assert "'OMP_WAIT_POLICY': 'PASSIVE'" in said, "threads spin while they wait"
     for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY"):
         assert f"'{name}': '1'" in said
 
