@@ -127,6 +127,8 @@ class NoticeBar(QWidget):
         self._notices = notices
         self._list_open = False
         self._cards: list[NoticeCard] = []
+        self._fit_soon = QTimer(self, singleShot=True, interval=0)
+        self._fit_soon.timeout.connect(self._fit)
         self._inner = QWidget()
         self._inner.setObjectName("noticeList")
         self._column = QVBoxLayout(self._inner)
@@ -163,8 +165,8 @@ class NoticeBar(QWidget):
         self._cards = [self._card(notice) for notice in shown]
         if self._list_open and not shown:
             self._list_open = False
-        self.setVisible(bool(shown))
         self._fit()
+        self.setVisible(bool(shown))
 
     def _card(self, notice: Notice) -> NoticeCard:
         card = NoticeCard(notice)
@@ -175,7 +177,8 @@ class NoticeBar(QWidget):
 
     def resizeEvent(self, event: object) -> None:
         super().resizeEvent(event)  # type: ignore[arg-type]
-        self._fit()
+        # Another height in the middle of a layout would leave what is inside at the old one.
+        self._fit_soon.start()
 
     def _fit(self) -> None:
         """As high as its cards, at most two fifths of the window."""

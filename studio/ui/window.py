@@ -24,6 +24,7 @@ from studio.ui.drawer import QueueDrawer
 from studio.ui.drop_filter import DropFilter
 from studio.ui.drops import Drops
 from studio.ui.host import PanelHost, places
+from studio.ui.key_filter import KeyFilter
 from studio.ui.notices import NoticeBar, Notices
 from studio.ui.palette import CommandPalette
 from studio.ui.rail import Rail, RailItem
@@ -112,6 +113,7 @@ class Window(QWidget):
         self._shortcuts, self._panel_shortcuts = Shortcuts(self), Shortcuts(self)
         self._shortcuts.install(self.actions_known)
         self._drop_filter = DropFilter(self, self.drops.take)
+        self._key_filter = KeyFilter(self._all_actions, self)
         self._lay_out()
 
     def _lay_out(self) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QWidget
 
 from studio.kit.controls.choice import ChoiceControl, SwitchControl
@@ -138,6 +139,28 @@ def test_wrong_text_is_told_and_the_last_value_stays(bench):
     assert found.problems[-1] == "Between 0 and 5." and found.control.value() == 0.8
     found.retype("2")
     assert found.problems[-1] == "" and found.changed == [2.0]
+
+
+def test_the_beginning_of_a_wrong_number_is_no_value(bench):
+    found = bench("tokens")
+    before = found.control.value()
+    found.retype("99999")
+    assert found.control.value() == before and found.changed[-1] == before
+    assert found.problems[-1] == "Between 1 and 8192."
+
+
+def test_escape_in_a_number_comes_before_the_windows_esc_and_undoes_what_was_typed(bench, qtbot):
+    found, stopped = bench("tokens"), []
+    shortcut = QShortcut(QKeySequence("Esc"), found.frame)
+    shortcut.activated.connect(lambda: stopped.append(1))
+    found.frame.activateWindow()
+    qtbot.waitUntil(found.frame.isActiveWindow)
+    before = found.control.value()
+    found.retype("12")
+    qtbot.keyClick(found.control.edit, Qt.Key.Key_Escape)
+    assert found.control.value() == found.changed[-1] == before and not stopped
+    qtbot.keyClick(found.control.edit, Qt.Key.Key_Escape)
+    assert stopped == [1]
 
 
 def test_the_beginning_of_a_number_is_no_mistake_until_it_stays(bench, qtbot):

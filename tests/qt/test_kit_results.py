@@ -89,7 +89,8 @@ def test_it_is_as_tall_as_its_text_at_any_width(place, qtbot):
     qtbot.waitUntil(fits)
     high = text.height()
     text.window().resize(300, 700)
-    qtbot.waitUntil(lambda: fits() and text.height() > high)
+    qtbot.waitUntil(fits)
+    assert text.height() > high
 
 
 # cards -----------------------------------------------------------------------------------------

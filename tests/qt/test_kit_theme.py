@@ -121,13 +121,14 @@ def test_a_fragment_is_filled_in_and_stays(theme, qapp):
     assert f"#mine {{ color: {load_tokens('dark').colours['danger']}; }}" in qapp.styleSheet()
 
 
-def test_system_follows_the_desktop(theme, qtbot):
+def test_system_follows_the_desktop(theme, qtbot, qapp):
     hints = QGuiApplication.styleHints()
     theme.set_choice("system")
     for scheme, name in ((Qt.ColorScheme.Dark, "dark"), (Qt.ColorScheme.Light, "light")):
         hints.setColorScheme(scheme)
-        if hints.colorScheme() == scheme:
-            qtbot.waitUntil(lambda name=name: theme.name == name)
+        chosen = name if hints.colorScheme() == scheme else "dark"  # Offscreen there is no desktop to follow.
+        qtbot.waitUntil(lambda chosen=chosen: theme.name == chosen)
+        assert qapp.palette().color(QPalette.ColorRole.Text) == QColor(load_tokens(chosen).colours["text"])
 
 
 def test_an_unknown_choice_is_refused(theme):

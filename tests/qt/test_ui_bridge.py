@@ -160,4 +160,5 @@ def test_what_is_fed_while_draining_is_not_lost(qtbot):
 
     bridge.add_sink(sink)
     bridge.feed(job("first", "queued"))
-    qtbot.waitUntil(lambda: seen == ["first", "second"])
+    qtbot.waitUntil(lambda: len(seen) == 2)
+    assert seen == ["first", "second"] and not bridge.busy

@@ -38,7 +38,8 @@ def test_a_change_is_saved_without_being_told_to_close(qtbot, tmp_path):
     words["prompt"] = "half a senten"
     drafts.touch()
     saved = tmp_path / "drafts.json"
-    qtbot.waitUntil(lambda: saved.exists() and "half a senten" in saved.read_text(), timeout=20_000)
+    qtbot.waitUntil(saved.exists, timeout=20_000)
+    assert json.loads(saved.read_text())["drafts"]["p"] == {"prompt": "half a senten"}
     drafts.close()
 
 

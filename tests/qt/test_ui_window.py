@@ -5,12 +5,13 @@ import json
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QMimeData, QModelIndex, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent
+from PySide6.QtCore import QKeyCombination, QMimeData, QModelIndex, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent, QKeySequence
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QPlainTextEdit
+from PySide6.QtWidgets import QApplication, QLineEdit, QPlainTextEdit
 
 from studio.errors import StudioError
+from studio.kit.action import Action
 from tests.qt.ui_rig import PANEL, Rig, settled, until, write_plugin
 
 pytestmark = pytest.mark.qt
@@ -273,6 +274,29 @@ def test_keys_reach_every_panel_and_its_deeds(rig):
     rig.run(scene())
 
 
+def test_a_field_leaves_the_windows_keys_alone(rig):
+    """Stands for X11, where a line edit takes Ctrl+E: offscreen it takes Ctrl+Left."""
+    jump = QKeyCombination(Qt.KeyboardModifier.ControlModifier, Qt.Key.Key_Left)
+
+    async def scene():
+        async with rig.window() as window:
+            pressed = []
+            for keys, name in ((QKeySequence(jump), "jump"), (QKeySequence.StandardKey.Copy, "copy")):
+                action = Action(name, name, QKeySequence(keys).toString(), lambda name=name: pressed.append(name))
+                window.actions_known.append(action)
+                window._shortcuts.install(window.actions_known)
+            field = QLineEdit(window)
+            field.show()
+            window.activateWindow()
+            await until(window.isActiveWindow)
+            field.setFocus()
+            QTest.keyClick(field, Qt.Key.Key_Left, Qt.KeyboardModifier.ControlModifier)
+            QTest.keyClick(field, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+            assert pressed == ["jump"]
+
+    rig.run(scene())
+
+
 def test_the_palette_finds_and_runs_and_gives_the_keyboard_back(rig):
     async def scene():
         async with rig.window() as window:
@@ -383,6 +407,8 @@ def test_notices_come_stay_or_go_and_are_counted(rig):
             await until(lambda: len(window.context.notices.all) == 2)
             assert window.context.notices.all[-1].count == 2
             assert window.notice_bar.isVisible() and window.strip._notices.text() == "2 notices"
+            bar = window.notice_bar
+            await until(lambda: bar._scroll.height() == bar.height() >= bar._inner.height() > 40)
             window.context.notices.put_all_away()
             assert not window.notice_bar.isVisible()
             window.deeds.toggle_notices()
@@ -418,6 +444,7 @@ def test_a_second_start_brings_its_files(rig, tmp_path):
         async with rig.window() as window:
             window.come_forward([str(result)])
             await until(lambda: window.host.current_id == "beta.panel")
+            assert ("restore", "Long ago", "tale.md") in window.host.current.seen
 
     rig.run(scene())
 

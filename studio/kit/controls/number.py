@@ -4,7 +4,7 @@ import math
 import re
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QLineEdit, QSlider, QStyle, QStyleOptionSlider, QWidget
 
@@ -76,6 +76,16 @@ class NumberEdit(QLineEdit):
     stepped = Signal(int)
     abandoned = Signal()
 
+    def event(self, event: QEvent) -> bool:
+        """Esc belongs to a number that is being typed before it stops a job."""
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and self._is_leaving(event):
+            event.accept()
+            return True
+        return super().event(event)
+
+    def _is_leaving(self, event: QKeyEvent) -> bool:
+        return event.key() == Qt.Key.Key_Escape and self.isModified()
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         by = {Qt.Key.Key_Up: 1, Qt.Key.Key_Down: -1, Qt.Key.Key_PageUp: 10, Qt.Key.Key_PageDown: -10}
         steps = by.get(Qt.Key(event.key()), 0)
@@ -83,7 +93,7 @@ class NumberEdit(QLineEdit):
             if abs(steps) == 1 and event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
                 steps *= 10
             self.stepped.emit(steps)
-        elif event.key() == Qt.Key.Key_Escape and self.isModified():
+        elif self._is_leaving(event):
             self.abandoned.emit()
         else:
             super().keyPressEvent(event)
@@ -129,6 +139,7 @@ class NumberControl(Control):
         super().__init__(spec, session, parent)
         self._scale = scale_of(spec)
         self._value: int | float | None = spec.default
+        self._before: int | float | None = spec.default
         self._moving = False
         self.field = NumberEdit()
         self.field.setProperty("number", True)
@@ -157,7 +168,7 @@ class NumberControl(Control):
         return self._value
 
     def set_value(self, value: Any) -> None:
-        self._value = value
+        self._value = self._before = value
         shown = words(value)
         if self.field.text() != shown:
             self.field.setText(shown)
@@ -169,13 +180,17 @@ class NumberControl(Control):
             self.slider.setValue(self._scale.position(self._scale.low if value is None else value))
 
     def _typed(self, text: str) -> None:
-        """While a number is being typed, its beginning is no mistake yet."""
+        """While a number is being typed, its beginning is no mistake yet.
+
+        The beginning of a wrong number is no value either: 999 was never meant by someone who types 99999.
+        """
         try:
             value = parse(text, self.spec)
         except TooSmall:
-            self.problem.emit("")
+            self._take(self._before)
             return
         except ValueError as error:
+            self._take(self._before)
             self.problem.emit("" if UNFINISHED.fullmatch(text.strip()) else str(error))
             return
         self._take(value)
@@ -199,8 +214,8 @@ class NumberControl(Control):
             self.changed.emit(value)
 
     def _abandon(self) -> None:
-        self.problem.emit("")
-        self.set_value(self._value)
+        self._take(self._before)
+        self.set_value(self._before)
 
     def _step(self, steps: int) -> None:
         low = self.spec.minimum if self.spec.minimum is not None else -math.inf
