@@ -1,6 +1,6 @@
 """Flags of an operation, made from its params: parsing, messages that name the flag, and the help text.
 
-Owns the spelling of flags; knows nothing of engines. Imports sdk and errors.
+Owns the spelling of flags; knows nothing of engines. Imports sdk, errors and show.
 """
 
 import difflib
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from studio.cli.show import check_choice
 from studio.errors import StudioError
 from studio.sdk.fields import FieldSpec, describe
 from studio.sdk.params import Density, Params
@@ -149,8 +150,8 @@ def _switch(switch: Switch, name: str, equals: str, value: str, words: list[str]
     if not switch.takes_value:
         return _truth(name, value) if equals else True
     text = value if equals else _next(name, words)
-    if switch.choices and text not in switch.choices:
-        raise usage(f"{name} takes one of {', '.join(switch.choices)}, not {text!r}.")
+    if switch.choices:
+        check_choice(name, text, switch.choices)
     return text
 
 

@@ -6,7 +6,6 @@ import typer
 
 from studio.cli import show
 from studio.cli.catalogue import AsJson
-from studio.sdk.artifact import Kind
 
 app = typer.Typer(help="List, show, trash and restore results.", invoke_without_command=True)
 Ids = Annotated[list[str], typer.Argument(help="Ids from `studio library list`.")]
@@ -23,12 +22,16 @@ def library(context: typer.Context) -> None:
 def list_results(
     context: typer.Context,
     query: Annotated[str, typer.Argument(help="Words of the prompt, the text or the model's name.")] = "",
-    kind: Annotated[Kind | None, typer.Option(help="Only results of this kind.")] = None,
+    kind: Annotated[str, typer.Option(help="Only text, image, audio, video, model or data.")] = "",
     limit: Annotated[int, typer.Option(help="How many at most.", min=1)] = 30,
     trashed: Annotated[bool, typer.Option("--trashed", help="What is in the trash.")] = False,
     json: AsJson = False,
 ) -> None:
     """List results, newest first."""
+    from studio.sdk.artifact import Kind
+
+    if kind:
+        show.check_choice("--kind", kind, Kind)
     wanted = {"query": query, "kind": kind, "trashed": trashed}
     given = {key: value for key, value in wanted.items() if value}
     answer = context.obj.ask("library.list", offset=0, limit=limit, **given)

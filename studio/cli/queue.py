@@ -8,7 +8,6 @@ import typer
 from studio.cli import show
 from studio.cli.catalogue import AsJson
 from studio.errors import StudioError
-from studio.jobs.state import JobState
 
 if TYPE_CHECKING:
     from studio.cli.session import Studio
@@ -20,11 +19,15 @@ Job = Annotated[str, typer.Argument(help="The job's id, or its beginning.", meta
 
 def jobs(
     context: typer.Context,
-    state: Annotated[list[JobState] | None, typer.Option(help="Only jobs in this state; may be repeated.")] = None,
+    state: Annotated[list[str] | None, typer.Option(help="Only jobs in this state; may be repeated.")] = None,
     limit: Annotated[int, typer.Option(help="How many at most.", min=1)] = 30,
     json: AsJson = False,
 ) -> None:
     """List jobs, newest first."""
+    from studio.jobs.state import JobState
+
+    for one in state or []:
+        show.check_choice("--state", one, JobState)
     options: dict[str, Any] = {"states": state} if state else {}
     answer = context.obj.ask("jobs", limit=limit, newest=True, **options)
     if json:

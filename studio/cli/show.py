@@ -47,6 +47,13 @@ def as_json(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False, default=str)
 
 
+def check_choice(flag: str, value: str, choices: Iterable[str]) -> None:
+    """Raises StudioError (code "usage") when `value` is none of `choices`."""
+    known = list(choices)
+    if value not in known:
+        raise StudioError(f"{flag} takes one of {', '.join(known)}, not {value!r}", code="usage")
+
+
 def printable(text: str) -> str:
     """Text from a file or another process without the codes that would steer the terminal."""
     return "".join(c if c in "\n\t" or c.isprintable() else f"\\x{ord(c):02x}" for c in text)

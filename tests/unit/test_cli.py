@@ -59,6 +59,8 @@ def test_without_a_command_the_window_opens(tmp_path, capsys):
         (["recipe", "absent.md"], "The file is not there"),
         (["again", str(ROOT / "LICENSE")], "no recipe"),
         (["jobs", "--limit", "0"], "'--limit'"),
+        (["jobs", "--state", "lost"], "queued"),
+        (["library", "list", "--kind", "smell"], "audio"),
     ],
 )
 def test_wrong_input_is_named_and_leaves_with_2(arguments, says, capsys):
@@ -87,6 +89,28 @@ def test_the_help_comes_without_qt_torch_or_pydantic():
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "recipe" in child.stdout
     assert child.stderr.strip() == "set()"
+
+
+@pytest.mark.parametrize("folder", ["/proc/atelier", __file__])
+def test_a_data_folder_that_cannot_be_is_named(folder, capsys):
+    assert studio("--data", folder, "jobs") == 1
+    said = capsys.readouterr().err
+    assert "The data folder cannot be used" in said and folder in said and "--data" in said
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
+def test_closed_streams_are_no_reason_to_fail(closed):
+    child = subprocess.run(["sh", "-c", f'exec "$0" -m studio ops {closed}', sys.executable], capture_output=True)
+    assert (child.returncode, child.stderr) == (0, b"")
+    assert (b"probe.echo" in child.stdout) == (not closed.startswith(">"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_output_onto_a_full_disk_is_said():
+    command = ["sh", "-c", 'exec "$0" -m studio ops >/dev/full', sys.executable]
+    child = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert child.returncode == 1
+    assert "No space left" in child.stderr and "Traceback" not in child.stderr
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])

@@ -5,7 +5,19 @@ from pathlib import Path
 import pytest
 
 from studio.library.recipe import text_of
-from studio.wire.messages import Baton, Cancel, Pause, Paused, Prioritise, Progress, Resume, Resumed, Running
+from studio.wire.messages import (
+    Baton,
+    Cancel,
+    Cancelled,
+    Done,
+    Pause,
+    Paused,
+    Prioritise,
+    Progress,
+    Resume,
+    Resumed,
+    Running,
+)  # fmt: skip
 from tests.worker.worker_rig import WorkerProcess, worker_process
 
 pytestmark = pytest.mark.worker
@@ -63,16 +75,19 @@ def test_cancel_when_another_took_the_device(worker: WorkerProcess):
     urgent = worker.run("probe.steps", {"steps": 100, "delay_ms": 5}, rank=0)
     worker.hear(Baton, urgent)
     worker.channel.send(Cancel(slow))
-    worker.cancelled(slow)
-    worker.done(urgent)
+    assert worker.cancelled(slow).job == slow and not worker.receipt(slow).exists()
+    assert worker.done(urgent).job == urgent and len(worker.streamed(urgent).split()) == 100
+    ends = [m.job for m in worker.heard if type(m).__name__ in ("Cancelled", "Done")]
+    assert ends == [slow, urgent], "the cancelled one waited for the device"
 
 
 def test_cancel_at_once_after_run(worker: WorkerProcess):
     for _ in range(30):
         job = worker.run("probe.steps", {"steps": 1000, "delay_ms": 1})
         worker.channel.send(Cancel(job))
-        worker.cancelled(job)
-    worker.done(worker.run("probe.noop"))
+        assert worker.cancelled(job).artifacts == [] and not worker.receipt(job).exists()
+    after = worker.run("probe.noop")
+    assert worker.done(after).job == after and worker.receipt(after).exists()
 
 
 def test_cancel_of_what_is_unknown_or_over_changes_nothing(worker: WorkerProcess):
@@ -80,14 +95,18 @@ def test_cancel_of_what_is_unknown_or_over_changes_nothing(worker: WorkerProcess
     worker.done(job)
     for message in (Cancel(job), Cancel("nobody"), Pause(job), Resume("nobody"), Prioritise("nobody", 1)):
         worker.channel.send(message)
-    worker.done(worker.run("probe.noop"))
+    after = worker.run("probe.noop")
+    worker.done(after)
+    assert worker.receipt(job).exists() and worker.receipt(after).exists()
+    assert [m.job for m in worker.heard if isinstance(m, Done)] == [job, after]
+    assert not [m for m in worker.heard if isinstance(m, Paused | Resumed | Cancelled)]
 
 
 def test_a_backend_that_swallows_every_exception_is_cancelled_all_the_same(worker: WorkerProcess):
     job = worker.run("probe.swallow", {"steps": 100_000})
     stepping(worker, job)
     worker.channel.send(Cancel(job))
-    worker.cancelled(job)
+    assert worker.cancelled(job).artifacts == [] and not worker.receipt(job).exists()
 
 
 def test_a_backend_that_swallows_the_cancel_and_returns_was_cancelled(worker: WorkerProcess):
@@ -118,7 +137,8 @@ def test_a_paused_job_can_be_cancelled(worker: WorkerProcess):
     worker.channel.send(Pause(job))
     worker.hear(Paused, job)
     worker.channel.send(Cancel(job))
-    worker.cancelled(job)
+    assert worker.cancelled(job).job == job and not worker.receipt(job).exists()
+    assert not worker.about(job, Resumed), "it went on to be cancelled"
 
 
 def test_a_more_urgent_job_goes_between_two_steps_and_neither_result_changes(worker: WorkerProcess):
@@ -144,8 +164,10 @@ def test_prioritise_lets_a_waiting_job_pass(worker: WorkerProcess):
     other = worker.run("probe.steps", {"steps": 3}, rank=1)
     worker.channel.send(Prioritise(other, 0))
     worker.done(other)
+    assert not worker.about(slow, Done), "the urgent job came last"
     worker.channel.send(Cancel(slow))
     worker.cancelled(slow)
+    assert [m.job for m in worker.heard if isinstance(m, Baton) and m.job][:2] == [slow, other]
 
 
 @pytest.mark.parametrize("share", ["0", "1"])
