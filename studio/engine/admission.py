@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from studio.engine.asked import Asked
+from studio.engine.corrections import Corrections
 from studio.errors import StudioError
 from studio.host.discover import Operation, Plugins
 from studio.host.loader import load_estimate, load_params
@@ -48,8 +49,8 @@ class Definition:
 class Admission:
     """Turns what clients ask for into jobs. Blocking parts run in a thread."""
 
-    def __init__(self, plugins: Plugins, catalogue: Catalogue):
-        self._plugins, self._catalogue = plugins, catalogue
+    def __init__(self, plugins: Plugins, catalogue: Catalogue, corrections: Corrections):
+        self._plugins, self._catalogue, self._corrections = plugins, catalogue, corrections
         self._known: dict[str, Definition] = {}
 
     @property
@@ -74,7 +75,19 @@ class Admission:
             models = (entry.id,)
         if defined.estimate is None:
             return Checked(params, models, Estimate())
-        return Checked(params, models, await asyncio.to_thread(self._estimate, defined, params))
+        estimate = await asyncio.to_thread(self._estimate, defined, params)
+        return Checked(params, models, self._corrections.applied(operation, models, estimate))
+
+    async def learn(self, job: Job, measured: dict[str, Any]) -> None:
+        """Takes what a run of `job` needed: {"peak", "before", "warm", "alone"} as the worker tells it."""
+        peak, before = measured.get("peak"), measured.get("before")
+        if not (measured.get("warm") and measured.get("alone") and isinstance(peak, int) and isinstance(before, int)):
+            return
+        defined = await self._definition(job.operation)
+        if defined.estimate is None:
+            return
+        estimate = await asyncio.to_thread(self._estimate, defined, defined.params.load(job.params))
+        self._corrections.learn(job.operation, job.models, estimate.working, peak - before)
 
     async def _definition(self, operation: str) -> Definition:
         """Params and estimate, imported once, in a thread: an import that hangs must not stop the engine."""

@@ -14,6 +14,7 @@ from typing import Any
 from studio.engine import crash, recovery
 from studio.engine.admission import Admission, machine_budget
 from studio.engine.bus import Bus
+from studio.engine.corrections import Corrections
 from studio.engine.dispatch import Dispatch
 from studio.engine.hearing import Hearing
 from studio.engine.live import Live
@@ -45,9 +46,11 @@ class Engine:
         self.plugins = self._discover()
         self.bus, self.live, self.queue = Bus(), Live(), Queue()
         self.catalogue = Catalogue(self.model_folders(), paths.data / "models.json")
-        self.admission = Admission(self.plugins, self.catalogue)
+        self.admission = Admission(self.plugins, self.catalogue, Corrections(paths.data / "memory.json"))
         self.results = Results(paths, self.library_folder(), self.bus)
-        self.hearing = Hearing(self.post, self.queue, self.bus, self.live, self.results, paths.receipts)
+        self.hearing = Hearing(
+            self.post, self.queue, self.bus, self.live, self.results, paths.receipts, self.admission.learn
+        )
         self.supervisor = Supervisor(paths, self.queue, self._watchdog_of, self.hearing, self.bus.notice, worker_argv)
         self.dispatch = Dispatch(
             self.post, self.supervisor.send, self.admission, self.results, self.live, paths.receipts

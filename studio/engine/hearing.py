@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 from studio.engine import recovery
 from studio.engine.bus import Bus
@@ -13,14 +14,15 @@ from studio.engine.results import Results
 from studio.engine.worker_process import WorkerProcess
 from studio.errors import StudioError
 from studio.jobs import events as ev
-from studio.jobs.state import Queue
+from studio.jobs.state import Job, Queue
 from studio.wire import messages as m
 
 log = logging.getLogger(__name__)
+Learn = Callable[[Job, dict[str, Any]], Coroutine[Any, Any, None]]
 
 
 class Hearing:
-    """`post` takes an event of the queue."""
+    """`post` takes an event of the queue, `learn` what a run of a job was measured to need."""
 
     def __init__(
         self,
@@ -30,9 +32,11 @@ class Hearing:
         live: Live,
         results: Results,
         receipts: Path,
+        learn: Learn,
     ):
         self._post, self._queue, self._bus, self._live = post, queue, bus, live
-        self._results, self._receipts = results, receipts
+        self._results, self._receipts, self._learn = results, receipts, learn
+        self._learning: set[asyncio.Task[None]] = set()
         self._settling: set[asyncio.Task[None]] = set()
 
     def ready(self, worker: WorkerProcess, hello: m.Hello) -> None:
@@ -98,5 +102,19 @@ class Hearing:
             case m.Memory():
                 self._post(ev.ResidentsChanged(worker.id, tuple(message.residents)))
                 self._bus.publish("memory", used=message.used, total=message.total, residents=message.residents)
+                self._measured(message.measured)
             case _:
                 log.warning("a worker does not say %s", type(message).__name__)
+
+    def _measured(self, measured: dict[str, Any]) -> None:
+        job = self._queue.jobs.get(str(measured.get("job")))
+        if job is not None:
+            task = asyncio.get_running_loop().create_task(self._learned(job, measured))
+            self._learning.add(task)
+            task.add_done_callback(self._learning.discard)
+
+    async def _learned(self, job: Job, measured: dict[str, Any]) -> None:
+        try:
+            await self._learn(job, measured)
+        except StudioError as error:
+            log.info("nothing was learned from %s: %s", job.id, error)

@@ -40,6 +40,10 @@ class Runner:
         self._hashes, self._device = hashes, device
         # Lazy modules of large libraries do not bear being imported by two threads at once.
         self._importing = threading.Lock()
+        self._counting = threading.Lock()
+        self._here: set[str] = set()
+        self._beside: set[str] = set()
+        self._before: dict[str, tuple[int, bool]] = {}
 
     def start(self, run: Run) -> None:
         """Puts the job in line. A job that is here already is not run a second time."""
@@ -47,6 +51,10 @@ class Runner:
         if turn is None:
             log.error("asked to run %s, which is running", run.job)
             return
+        with self._counting:
+            self._here.add(run.job)
+            if len(self._here) > 1:
+                self._beside |= self._here
         threading.Thread(target=self._job, args=(run, turn), name=f"job-{run.job[:12]}", daemon=True).start()
 
     def prewarm(self, asked: Prewarm) -> None:
@@ -75,9 +83,19 @@ class Runner:
         if fatal:
             os._exit(faults.FATAL_EXIT)
         try:  # before another job begins a peak of its own
-            self.tell_memory({"job": run.job, "peak": memory.peak()} if self._baton.holds(turn) else {})
+            measured = self._measured(run.job)
+            self.tell_memory(measured if self._baton.holds(turn) else {})
         finally:
             self._baton.release(turn)
+
+    def _measured(self, job: str) -> dict[str, Any]:
+        """Of a run: its peak, what was in use before it, whether its models were resident, whether it was alone."""
+        before, warm = self._before.pop(job, (0, False))
+        with self._counting:
+            self._here.discard(job)
+            alone = job not in self._beside
+            self._beside &= self._here
+        return {"job": job, "peak": memory.peak(), "before": before, "warm": warm, "alone": alone}
 
     def _say_last(self, message: Message, job: str) -> None:
         try:
@@ -94,6 +112,7 @@ class Runner:
         try:
             self._baton.acquire(turn)
             memory.begin_peak()
+            self._before[run.job] = (memory.read().used, set(run.models) <= set(self._residency.residents()))
             known = writer.read_receipt(Path(run.receipt))
             if known is None:
                 self._run(run, turn, artifacts, facts)

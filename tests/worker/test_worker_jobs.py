@@ -30,6 +30,7 @@ def test_a_job_says_who_has_the_device_runs_and_leaves_a_receipt(worker: WorkerP
     worker.done(job)
     told = worker.hear(Memory)
     assert told.measured["job"] == job and 0 < told.used <= told.measured["peak"] < told.total
+    assert told.measured["alone"] and told.measured["warm"] and 0 < told.measured["before"] <= told.measured["peak"]
     worker.hear(Baton, job="")
     kinds = [type(m).__name__ for m in worker.about(job) if not isinstance(m, Progress)]
     assert kinds == ["Baton", "Running", "Done"]
