@@ -58,7 +58,8 @@ class Paths:
 
     def prepare(self) -> "Paths":
         """Creates the folders that every process relies on. Raises OSError when the disk refuses."""
-        for folder in (self.data, self.logs, self.receipts, self.models):
+        self.data.mkdir(0o700, parents=True, exist_ok=True)  # prompts and results are their owner's
+        for folder in (self.logs, self.receipts, self.models):
             folder.mkdir(parents=True, exist_ok=True)
         self.runtime.mkdir(parents=True, exist_ok=True)
         self.runtime.parent.chmod(0o700)

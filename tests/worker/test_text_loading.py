@@ -1,7 +1,10 @@
 """Model folders, good and broken. Each broken one is refused in words, and nothing of it is run."""
 
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -85,6 +88,32 @@ def test_code_and_kernels_named_by_a_config_are_left_alone(good: Path, tmp_path:
     assert type(language.model).__module__.startswith("transformers.")
     assert language.model.config._attn_implementation == "sdpa"
     assert not hasattr(language.model.config, "auto_map")
+
+
+class Evil:
+    """A pickle that leaves a file behind wherever it is read."""
+
+    def __init__(self, mark: Path):
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.mark,)
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "adapter_model.bin", "tokenizer.pkl", "training_args.bin"])
+def test_a_pickle_beside_the_weights_is_never_read(good: Path, tmp_path: Path, name: str) -> None:
+    folder, mark = Path(shutil.copytree(good, tmp_path / "model")), tmp_path / "was read"
+    torch.save(Evil(mark), folder / name)
+    adapter = {"peft_type": "LORA", "base_model_name_or_path": str(good), "target_modules": ["q_proj"], "r": 2}
+    if name.startswith("adapter"):
+        (folder / "adapter_config.json").write_text(json.dumps(adapter))
+        with pytest.raises(StudioError, match=r"adapter_model\.safetensors"):
+            load(folder)
+    else:
+        load(folder)
+    assert not mark.exists()
+    torch.load(folder / name, weights_only=False)
+    assert mark.exists(), "the trap does not work"
 
 
 def test_entries_that_name_code_are_dropped_at_any_depth() -> None:
