@@ -91,8 +91,11 @@ class Continuation:
 
     @property
     def speed(self) -> float | None:
-        """Tokens per second of computing; waiting for the device does not count."""
-        return len(self.tokens) / self.seconds if self.seconds > 0 and self.tokens else None
+        """Tokens per second of computing, None before the second one: reading the prompt gave the first.
+
+        Loading, reading and waiting for the device do not count.
+        """
+        return (len(self.tokens) - 1) / self.seconds if self.seconds > 0 and len(self.tokens) > 1 else None
 
     def run(self, ctx: JobContext) -> None:
         """Writes until it is done. JobCancelled passes through; what was written before stays here."""

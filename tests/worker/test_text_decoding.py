@@ -104,7 +104,8 @@ def test_progress_of_reading_is_told_chunk_by_chunk(languages: dict[str, loading
     told = [("Reading the prompt", at, 1100) for at in (0, 512, 1024)]
     assert context.stages == told
     assert [step[:2] for step in context.steps] == [(1, 3), (2, 3)]
-    assert all(rate and rate > 0 for _, _, rate in context.steps)
+    first, second = (rate for _, _, rate in context.steps)
+    assert first is None and second is not None and second > 0
 
 
 @pytest.mark.parametrize("name", tiny_models.FAMILIES)
@@ -133,6 +134,13 @@ def test_the_global_generator_is_left_alone(languages: dict[str, loading.Languag
 def test_length(languages: dict[str, loading.Language]) -> None:
     found = written(languages["qwen2"], prompt_of(languages["qwen2"]), limit=7)
     assert (found.stop_reason, len(found.tokens)) == ("length", 7)
+
+
+def test_speed_is_that_of_writing_without_the_token_that_reading_gave(languages: dict[str, loading.Language]) -> None:
+    language = languages["llama"]
+    assert written(language, prompt_of(language), limit=1).speed is None
+    found = written(language, prompt_of(language), limit=5)
+    assert found.speed == 4 / found.seconds
 
 
 def test_the_end_of_text_token_ends_and_is_not_shown(languages: dict[str, loading.Language]) -> None:
