@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from studio.errors import StudioError
-from studio.library.recipe import read_recipe, text_of
+from studio.library.recipe import embed_text, read_recipe, text_of
+from studio.sdk.artifact import Recipe
 from tests.end2end.desktop import Desktop, available, desktop, wait_for
 from tests.tiny_models import build_llama
 
@@ -75,17 +76,29 @@ def test_a_first_session(data: Path, models: Path):
         assert text_of(Path(third["artifacts"][0]["path"])) == text_of(path)
 
 
-def test_escape_stops_and_keeps_what_was_made(data: Path):
-    with desktop(data, ATELIER_PLUGINS=str(Path(__file__).parents[1] / "probe_plugin")) as here:
+def test_escape_stops_and_keeps_what_was_made(data: Path, tmp_path: Path):
+    """A model that never ends by itself is asked for more than anyone waits for; Esc ends it."""
+    sizes = {"hidden_size": 256, "intermediate_size": 704, "num_hidden_layers": 8}
+    build_llama(tmp_path / "models" / "endless", eos_token_id=10**6, max_position_embeddings=9000, **sizes)
+    params = {"prompt": "Once", "model": "endless", "max_tokens": 8000, "seed": 4}
+    recipe = Recipe(operation="text.generate", params=params)
+    file = tmp_path / "endless.md"
+    file.write_text(embed_text("Once upon a time", recipe))
+    with desktop(data) as here:
         here.open()
-        wait_for(lambda: here.paths.runtime.joinpath("engine.sock").exists())
-        words = " ".join(["tale"] * 400)
-        params = {"text": words, "chunks": 400, "delay_ms": 20}
-        job = here.ask("submit", job="a" * 32, operation="probe.echo", params=params)
-        wait_for(lambda: here.jobs("running"))
-        here.ask("cancel", job=job["job"])
+        prepared(here, tmp_path / "models")
+        here.close()
+        here.open(str(file))
+        here.until_still()
+        here.screen.key("ctrl+Return")
+        wait_for(lambda: [job for job in here.jobs("running") if (job.get("live") or {}).get("stream")])
+        here.screen.key("Escape")
         (stopped,) = ended(here, 1)
-        assert stopped["state"] == "cancelled"
+        assert stopped["state"] == "cancelled", stopped["error"]
+        (kept,) = stopped["artifacts"]
+        text = text_of(Path(kept["path"]))
+        assert text.startswith("Once") and len(text) > len("Once")
+        assert read_recipe(Path(kept["path"])).facts["tokens"] < 8000
 
 
 def test_a_killed_window_costs_nothing(data: Path):
