@@ -117,7 +117,7 @@ async def measure(paths: Paths, kind: str) -> tuple[float, float, float]:
 
     window = app.compose(paths, lambda: EngineClient.connect(paths))
     window.resize(1280, 760)
-    window.show()
+    app.present(window)
     connecting = asyncio.ensure_future(window.context.connection.run())
     while window.context.connection.state != "connected":
         await asyncio.sleep(0.01)

@@ -15,6 +15,7 @@ from studio.kit.action import Action
 from studio.kit.dropped import text_of
 from studio.kit.panel import EventLike, Panel
 from studio.kit.session import Session
+from studio.kit.turns import ON_WORKER
 from studio.sdk.artifact import Recipe
 from studio.sdk.manifest import PanelEntry
 
@@ -63,7 +64,7 @@ class TextPanel(Panel):
         self.ui.empty.acted.connect(self.generate)
         self.ui.prompt.submitted.connect(self.generate)
         self.ui.stop.clicked.connect(self.cancel_current)
-        self.ui.density_changed.connect(lambda _density: self.draft_changed.emit())
+        self.ui.density_changed.connect(self.density_chosen)
         self.ui.starter.dismissed.connect(self._dismiss_starter)
         self.ui.starter.wanted.connect(lambda: self.session.open_panel("models.panel"))
 
@@ -90,6 +91,9 @@ class TextPanel(Panel):
             self.results.remove(id)
         answer = await self.session.call("jobs", origin=self.entry.id, newest=True, limit=HISTORY)
         self.results.load(list(answer["jobs"]))
+        self.results.forget_turns()
+        for job in (await self.session.call("jobs", states=sorted(ON_WORKER)))["jobs"]:
+            self.results.note(job)
         self._show_all()
         for result in self.results:
             self.ui.work.touch(result.id)
@@ -126,6 +130,8 @@ class TextPanel(Panel):
                 self._load_models()
 
     def _on_job(self, job: dict[str, Any]) -> None:
+        for id in self.results.note(job):
+            self.ui.work.touch(id)
         known = self.results.get(str(job.get("id", "")))
         result = self.results.take(job)
         if result is None:
@@ -265,7 +271,6 @@ class TextPanel(Panel):
     def draft(self) -> dict[str, Any]:
         return {
             "params": self.desk.values(),
-            "density": self.ui.density.value(),
             "scroll": self.ui.work.scroll_place(),
             "deleted": self.results.hidden,
             "starter_dismissed": self._starter_dismissed,
@@ -279,8 +284,6 @@ class TextPanel(Panel):
                 self.desk.put(self._params.load(known).model_dump(mode="json"))
             except StudioError:
                 self.desk.put({"prompt": str(known.get("prompt", EXAMPLE))})
-        if draft.get("density") in ("simple", "expert"):
-            self.ui.set_density(draft["density"])
         if isinstance(draft.get("scroll"), int):
             self.ui.work.set_scroll_place(draft["scroll"])
         self._starter_dismissed = draft.get("starter_dismissed") is True

@@ -47,6 +47,8 @@ MORE = ("use", "settings", "lock", "recipe", "folder", "delete")
 
 def offered(result: Result) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Which actions make sense: those with a button of their own, and those in the menu."""
+    if result.state == "cancelling":
+        return (), ("settings",)
     if not result.ended:
         return ("stop" if result.working else "cancel",), ("settings",)
     if result.trashed:
@@ -117,6 +119,8 @@ class ResultCard(QFrame):
         prompt = result.prompt
         if result.saved is not None and not result.saved.startswith(prompt):
             prompt = ""
+        if not result.continuation:  # an empty line above the state or an error would say nothing
+            prompt = prompt.rstrip()
         self.text.show_parts(folded(prompt), result.continuation)
         self.text.setVisible(bool(self.text.text()))
 
@@ -182,13 +186,17 @@ class ResultCard(QFrame):
         button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(button)
         menu.setToolTipsVisible(True)
-        for id in ids:
+        menu.aboutToShow.connect(lambda: self._fill(menu, ids))
+        button.setMenu(menu)
+        return button
+
+    def _fill(self, menu: QMenu, ids: tuple[str, ...]) -> None:
+        """When it is opened first: in a burst hundreds of cards come and go whose menus nobody opens."""
+        for id in ids if menu.isEmpty() else ():
             title, help = WORDS[id]
             action = menu.addAction(title)
             action.setToolTip(help)
             action.triggered.connect(lambda _on=False, id=id: self.asked.emit(id, self.id))
-        button.setMenu(menu)
-        return button
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Delete and event.modifiers() == Qt.KeyboardModifier.NoModifier:

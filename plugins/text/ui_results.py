@@ -7,8 +7,9 @@ closed in mid-answer shows the same after it is opened again.
 from dataclasses import dataclass, field
 from typing import Any
 
+from studio.kit.turns import ON_WORKER, WAITS, waiting
+
 WAITING = frozenset({"queued", "paused"})
-WORKING = frozenset({"starting", "running", "cancelling"})
 ENDED = frozenset({"finished", "failed", "cancelled"})
 
 STOP_REASONS = {
@@ -25,7 +26,8 @@ class Result:
     """One request and what came of it.
 
     stream: the continuation as it was watched. saved: the whole file as it was read back, prompt included.
-    gone: why the file cannot be shown. local: never reached the engine (a refused request, a dropped file).
+    gone: why the file cannot be shown. waits: it has begun, and a more urgent job has the device.
+    local: never reached the engine (a refused request, a dropped file).
     """
 
     id: str
@@ -38,6 +40,7 @@ class Result:
     saved: str | None = None
     gone: str = ""
     trashed: bool = False
+    waits: bool = False
     local: bool = False
     path: str = ""
     progress: dict[str, Any] = field(default_factory=dict)
@@ -81,7 +84,7 @@ class Result:
 
     @property
     def working(self) -> bool:
-        return self.state in WORKING
+        return self.state in ON_WORKER
 
     @property
     def ended(self) -> bool:
@@ -124,6 +127,7 @@ class Results:
         self._origin = origin
         self._by_id: dict[str, Result] = {}
         self._hidden: set[str] = set()
+        self._on_worker: dict[str, dict[str, Any]] = {}
 
     def __iter__(self):
         return iter(self.shown())
@@ -169,6 +173,28 @@ class Results:
         result.update(job)
         return result
 
+    def note(self, job: dict[str, Any]) -> list[str]:
+        """Any job's new state, also another panel's. Returns the results that now wait for the device, or no longer."""
+        id = str(job.get("id", ""))
+        before = self._on_worker.pop(id, None)
+        if job.get("state") in ON_WORKER:
+            self._on_worker[id] = job
+        elif before is None:
+            return []
+        if before is not None and before.get("state") == job.get("state"):
+            return []
+        waits = waiting(self._on_worker.values())
+        changed = [known for known, result in self._by_id.items() if result.waits != (known in waits)]
+        for known in changed:
+            self._by_id[known].waits = known in waits
+        return changed
+
+    def forget_turns(self) -> None:
+        """The engine is another: who had the device is not known any more."""
+        self._on_worker.clear()
+        for result in self._by_id.values():
+            result.waits = False
+
     def add(self, result: Result) -> Result:
         self._by_id[result.id] = result
         return result
@@ -187,6 +213,8 @@ class Results:
 def status(result: Result) -> str:
     """What is going on, or how it ended, in one line for a person."""
     progress, facts = result.progress, result.facts
+    if result.waits and result.state in ("starting", "running"):
+        return WAITS
     if result.state in ("starting", "running") and progress.get("stage"):
         return _stage(progress)
     match result.state:

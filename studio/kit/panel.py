@@ -28,6 +28,7 @@ class Panel(QWidget):
     """
 
     draft_changed = Signal()
+    density_chosen = Signal(str)
 
     def __init__(self, session: Session, entry: PanelEntry, parent: QWidget | None = None):
         super().__init__(parent)
@@ -82,4 +83,4 @@ class Panel(QWidget):
         return False
 
     def set_density(self, density: str) -> None:
-        """ "simple" or "expert": how much of the controls is shown."""
+        """ "simple" or "expert": how much of the controls is shown. The window says it when the panel is built."""

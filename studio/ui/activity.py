@@ -3,9 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from studio.kit.turns import ON_WORKER
 from studio.wire.messages import Event
-
-ON_WORKER = frozenset({"starting", "running", "cancelling"})
 
 
 @dataclass(slots=True)
@@ -93,12 +92,18 @@ def counted(progress: dict[str, Any]) -> str:
     if total:
         parts.append(f"{done or 0:,}/{total:,}")
     elif done:
-        parts.append(f"{done:,} {unit or ''}".strip())
+        parts.append(f"{done:,} {_many(unit)}".strip())
     if rate:
-        parts.append(f"{rate:,.0f} {unit or 'it'}/s" if rate >= 100 else f"{rate:.1f} {unit or 'it'}/s")
+        parts.append(f"{rate:,.0f} {_many(unit) or 'it'}/s" if rate >= 100 else f"{rate:.1f} {_many(unit) or 'it'}/s")
         if total:
             parts.append(f"{clock((total - (done or 0)) / rate)} left")
     return " · ".join(parts)
+
+
+def _many(unit: Any) -> str:
+    """ "token" as "tokens"; abbreviations ("it", "MB") stay."""
+    words = str(unit or "")
+    return f"{words}s" if len(words) > 2 and words.islower() and not words.endswith("s") else words
 
 
 def fraction(progress: dict[str, Any]) -> float | None:

@@ -96,6 +96,15 @@ async def launched(paths: Paths) -> "Client":
     return await launch.connect(paths)
 
 
+def present(window: "Window") -> None:
+    """Puts it on the screen, and leaves what start-up made out of every later collection.
+
+    A full one of that takes longer than a picture may (18 to 50 ms), and never finds anything.
+    """
+    window.show()
+    gc.freeze()
+
+
 async def _live(
     paths: Paths, files: Sequence[str], instance: Instance, connect: "Callable[[], Awaitable[Client]]"
 ) -> None:
@@ -103,9 +112,7 @@ async def _live(
     window = compose(paths, connect)
     closed = asyncio.Event()
     window.closing.connect(closed.set)
-    window.show()
-    # A full collection of what start-up made takes as long as a picture may (18 ms), and never finds anything.
-    gc.freeze()
+    present(window)
     await instance.listen(window.come_forward)
     connecting = asyncio.ensure_future(window.context.connection.run())
     if files:

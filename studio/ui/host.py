@@ -106,12 +106,24 @@ class Page(QWidget):
 
 
 class PanelHost(QStackedWidget):
-    """`shown(id)`: another panel is on show. Other pages (settings, help) may be added beside the panels."""
+    """`shown(id)`: another panel is on show. `density_chosen`: a person wants other controls.
+
+    Other pages (settings, help) may be added beside the panels.
+    """
 
     shown = Signal(str)
+    density_chosen = Signal(str)
 
-    def __init__(self, known: list[Place], make_session: MakeSession, drafts: Drafts, parent: QWidget | None = None):
+    def __init__(
+        self,
+        known: list[Place],
+        make_session: MakeSession,
+        drafts: Drafts,
+        density: Callable[[], str],
+        parent: QWidget | None = None,
+    ):
         super().__init__(parent)
+        self._density = density
         self._places = {place.id: place for place in known}
         self._make_session, self._drafts = make_session, drafts
         self._pages: dict[str, Page] = {}
@@ -192,6 +204,8 @@ class PanelHost(QStackedWidget):
         panel = page.panel
         assert panel is not None
         panel.draft_changed.connect(self._drafts.touch)
+        self._guard(page, "change its controls", panel.set_density, self._density())
+        panel.density_chosen.connect(self.density_chosen)
         draft = self._drafts.draft(page.id)
         if draft:
             self._guard(page, "take its unfinished work back", lambda: panel.restore_draft(draft))

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from studio.kit.turns import waiting
 from studio.ui import queue_commands as commands
 from studio.ui.queue_commands import PRIORITIES, Command
 from studio.ui.queue_model import QueueModel
@@ -39,6 +40,7 @@ class JobList(QWidget):
         self.view.setModel(model)
         self.delegate = JobDelegate(self.view)
         self.view.setItemDelegate(self.delegate)
+        model.counted.connect(self._share)
         self.view.setUniformItemSizes(True)
         self.view.setAccessibleName(title)
         self.view.setFrameShape(QFrame.Shape.NoFrame)
@@ -73,6 +75,9 @@ class JobList(QWidget):
         model.counted.connect(self._count)
         self._count(0)
         self._refresh_buttons()
+
+    def _share(self, _total: int) -> None:
+        self.delegate.waiting = waiting(self.model.on_worker)
 
     def _toolbar(self, reorder: bool) -> QHBoxLayout:
         row = QHBoxLayout()

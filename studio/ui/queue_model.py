@@ -110,6 +110,11 @@ class QueueModel(QAbstractListModel):
         return self._where.get(job, -1)
 
     @property
+    def on_worker(self) -> list[dict[str, Any]]:
+        """The jobs that have begun and not ended; empty for a list of others."""
+        return list(self._head)
+
+    @property
     def first_waiting(self) -> int:
         return len(self._head)
 

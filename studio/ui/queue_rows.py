@@ -7,6 +7,7 @@ from PySide6.QtCore import QPoint, QRect, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPalette
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QWidget
 
+from studio.kit.turns import WAITS
 from studio.ui.activity import counted, fraction, title_of
 from studio.ui.queue_commands import PRIORITIES
 from studio.ui.queue_model import JOB
@@ -34,12 +35,16 @@ STATE_TONES = {
 
 
 class JobDelegate(QStyledItemDelegate):
-    """`tones`: name of a colour -> colour, from the theme; `operations`: id -> title."""
+    """`tones`: name of a colour -> colour, from the theme; `operations`: id -> title.
+
+    waiting: ids of jobs that have begun and wait for the device.
+    """
 
     def __init__(self, parent: QWidget):
         super().__init__(parent)
         self.tones: dict[str, QColor] = {}
         self.operations: dict[str, str] = {}
+        self.waiting: set[str] = set()
 
     def sizeHint(self, option: Any, index: Any) -> QSize:
         return QSize(280, HEIGHT)
@@ -101,7 +106,9 @@ class JobDelegate(QStyledItemDelegate):
         operation, state = str(job.get("operation", "")), str(job.get("state", ""))
         parts = [STATE_WORDS.get(state, state), self.operations.get(operation, operation)]
         progress = (job.get("live") or {}).get("progress")
-        if progress and state in ("starting", "running"):
+        if job.get("id") in self.waiting:
+            parts.append(WAITS)
+        elif progress and state in ("starting", "running"):
             parts.append(counted(progress))
         if state == "queued":
             parts += self._waiting_for(job)

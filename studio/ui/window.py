@@ -89,7 +89,7 @@ class Window(QWidget):
         known = places(context.plugins)
         panels = [(place.id, place.entry.title) for place in known]
         session = self._session("window", self._show_error)
-        self.host = PanelHost(known, self._session, context.drafts)
+        self.host = PanelHost(known, self._session, context.drafts, lambda: context.settings.choices.density)
         self.strip = ActivityStrip()
         self.notice_bar = NoticeBar(context.notices)
         self.drawer = QueueDrawer(session, ParamsForm)
@@ -146,6 +146,7 @@ class Window(QWidget):
         context.theme.changed.connect(self._theme_changed)
         self.rail.chosen.connect(self.open_panel)
         self.host.shown.connect(self._panel_shown)
+        self.host.density_chosen.connect(lambda density: context.settings.set("density", density))
         self.strip.queue_asked.connect(self.deeds.toggle_queue)
         self.strip.notices_asked.connect(self.deeds.toggle_notices)
         self.strip.retry_asked.connect(self.deeds.reconnect)

@@ -9,6 +9,7 @@ from PySide6.QtGui import QGuiApplication
 from studio.errors import StudioError
 from studio.kit.theme import Theme
 from studio.sdk.artifact import Recipe
+from studio.sdk.params import Density
 from tests.qt.panel_session import FakeSession, model_entry
 
 pytestmark = pytest.mark.qt
@@ -54,18 +55,19 @@ def generated(session, panel, text: str = " sewed. ", **facts) -> str:
 
 
 def card(panel, job: str):
+    """The card as the person sees it a moment later."""
+    while panel.ui.work._stale:
+        panel.ui.work.flush()
     found = panel.ui.work.card(job)
     assert found is not None
     return found
 
 
 def words(panel, job: str) -> str:
-    panel.ui.work.flush()
     return card(panel, job).text.toPlainText()
 
 
 def state(panel, job: str) -> str:
-    panel.ui.work.flush()
     return card(panel, job).state.text()
 
 
@@ -315,10 +317,9 @@ def test_a_recipe_of_a_newer_version_is_told_of_and_changes_nothing(session, pan
 
 def test_the_draft_survives(session, panel, qtbot):
     panel.desk.put({"prompt": "The\nfox", "temperature": 1.25, "seed": 9, "stop": ["\\n\\n"], "model": "big"})
-    panel.set_density("expert")
     panel.ui.starter.dismissed.emit()
     again = show(session, qtbot, panel.draft())
-    assert again.desk.values() == panel.desk.values() and again.ui.density.value() == "expert"
+    assert again.desk.values() == panel.desk.values()
     assert not again.ui.starter.isVisible()
 
 
@@ -326,6 +327,38 @@ def test_a_broken_draft_loses_only_what_is_broken(session, qtbot):
     draft = {"params": {"prompt": "The fox", "temperature": "hot", "gone": 1}, "density": 7, "scroll": "x"}
     panel = show(session, qtbot, draft)
     assert panel.ui.prompt.value() == "The fox" and panel.desk.values()["temperature"] == 0.8
+
+
+def test_the_panels_switch_tells_the_window(panel, qtbot):
+    with qtbot.waitSignal(panel.density_chosen) as told:
+        panel.ui.density.buttons[Density.EXPERT].click()
+    assert told.args == ["expert"]
+
+
+def test_a_failed_request_shows_no_empty_line(session, panel):
+    panel.desk.put({"prompt": "\n  \n"})
+    panel.generate()
+    job = next(iter(session.engine.jobs))
+    session.engine.start(job)
+    session.engine.announce(job, state="failed", error={"title": "The prompt is empty"})
+    panel.ui.work.flush()
+    card = panel.ui.work.card(job)
+    assert not card.text.isVisible() and "The prompt is empty" in card.error_text()
+
+
+def test_a_job_that_waits_for_the_device_says_so(session, panel):
+    panel.desk.put({"prompt": "Once"})
+    panel.generate()
+    job = next(iter(session.engine.jobs))
+    session.engine.start(job)
+    session.engine.announce(job, state="running", priority=2)
+    other = {"origin": "image.panel", "worker": session.engine.jobs[job]["worker"], "priority": 0}
+    session.engine.emit("job", "other", id="other", state="running", **other)
+    panel.ui.work.flush()
+    assert "Waiting for the device" in panel.ui.work.card(job).state.text()
+    session.engine.emit("job", "other", id="other", state="finished", **other)
+    panel.ui.work.flush()
+    assert "Waiting" not in panel.ui.work.card(job).state.text()
 
 
 def test_density_shows_more_and_loses_nothing(session, panel):

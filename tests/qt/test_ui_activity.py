@@ -60,6 +60,7 @@ def test_a_listing_replaces_what_was_known():
         ({"stage": "Loading tales-5m"}, "Loading tales-5m"),
         ({"stage": "Reading", "done": 5, "total": 9}, "Reading 5/9"),
         ({"done": 5, "unit": "tokens"}, "5 tokens"),
+        ({"done": 5, "rate": 9.5, "unit": "token"}, "5 tokens · 9.5 tokens/s"),
         ({}, ""),
     ],
 )

@@ -6,11 +6,12 @@ import datetime
 import pytest
 from PySide6.QtCore import QItemSelectionModel, QModelIndex
 from PySide6.QtTest import QAbstractItemModelTester
-from PySide6.QtWidgets import QListView
+from PySide6.QtWidgets import QListView, QWidget
 
+from studio.kit.turns import WAITS, waiting
 from studio.ui import queue_commands as commands
 from studio.ui.queue_model import HISTORY, ID, JOB, PAGE, QueueModel
-from studio.ui.queue_rows import when
+from studio.ui.queue_rows import JobDelegate, when
 from studio.wire.messages import Event
 
 pytestmark = pytest.mark.qt
@@ -250,3 +251,16 @@ def test_times_of_today_are_short():
     now = datetime.datetime(2026, 11, 21, 18, 30)
     assert when(datetime.datetime(2026, 11, 21, 9, 5).timestamp(), now) == "09:05"
     assert when(datetime.datetime(2026, 11, 20, 9, 5).timestamp(), now) == "20 Nov 09:05"
+
+
+def test_a_job_that_waits_for_the_device_says_so(qapp):
+    low = {"id": "low", "state": "running", "worker": "w1", "priority": 2}
+    jobs = [low, {"id": "high", "state": "starting", "worker": "w1", "priority": 0}]
+    assert waiting([*jobs, {**low, "id": "elsewhere", "worker": "w2"}, {**low, "id": "c", "state": "cancelling"}]) == {
+        "low"
+    }
+    assert waiting([low]) == waiting([{**job, "priority": 1} for job in jobs]) == set()
+    holder = QWidget()
+    delegate = JobDelegate(holder)
+    delegate.waiting = waiting(jobs)
+    assert WAITS in delegate.detail({**low, "operation": "x"}) and WAITS not in delegate.detail(jobs[1])

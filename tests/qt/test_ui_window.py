@@ -39,11 +39,11 @@ def test_the_window_is_there_before_the_engine(rig):
             assert "starting" in window.strip.headline
             await until(lambda: "coming back" in window.strip.headline)
             assert "exit code 1" in window.strip._counts.text()
-            assert window.host.current.seen == []
+            assert "attached" not in window.host.current.seen
             rig.engine.down = False
             window.deeds.reconnect()
             await until(lambda: window.strip.headline == "Ready")
-            assert window.host.current.seen == ["attached"]
+            assert window.host.current.seen.count("attached") == 1
 
     rig.run(scene())
 
@@ -83,7 +83,7 @@ def test_a_broken_panel_says_so_in_its_place_and_the_rest_works(rig, source):
             if "import" in source.split("\n")[0]:
                 page.retried.emit()
                 assert page.panel is not None and page.trouble is None
-                assert page.panel.seen == ["attached"]
+                assert page.panel.seen.count("attached") == 1
 
     rig.run(scene())
 
@@ -270,6 +270,21 @@ def test_keys_reach_every_panel_and_its_deeds(rig):
             QTest.keyClick(window, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
             await until(lambda: rig.engine.asked("submit"))
             assert rig.engine.asked("submit")[0]["operation"] == "beta.write"
+
+    rig.run(scene())
+
+
+def test_all_panels_have_the_windows_density(rig):
+    async def scene():
+        async with rig.window() as window:
+            assert window.host.current.seen[0] == ("density", "simple")
+            window.host.current.density_chosen.emit("expert")
+            assert window.host.current.seen[-1] == ("density", "expert")
+            window.open_panel("beta.panel")
+            assert window.host.current.seen[0] == ("density", "expert")
+            window.deeds.toggle_density()
+            for id in ("alpha.panel", "beta.panel"):
+                assert window.host.panel(id).seen[-1] == ("density", "simple")
 
     rig.run(scene())
 

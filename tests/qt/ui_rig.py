@@ -39,6 +39,7 @@ class Good(Panel):
 
     def attached(self): self.seen.append("attached")
     def lost(self): self.seen.append("lost")
+    def set_density(self, density): self.seen.append(("density", density))
     def on_event(self, event):
         self.seen.append((event.kind, event.job))
         if event.data.get("title") == "poison": raise ValueError("this panel cannot swallow that")
