@@ -5,7 +5,7 @@ import itertools
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
@@ -78,12 +78,15 @@ def test_bytes_add_up_to_the_decoded_whole(ids: list[int]) -> None:
 
 
 @given(st.text(max_size=60))
+@example("é")
 def test_any_text_comes_back_through_its_tokens(text: str) -> None:
     ids = byte_level().encode(text, add_special_tokens=False).ids
     pieces = Bytes(byte_level())
     shown = "".join(pieces.push(id) for id in ids)
-    assert pieces.finish() == ""
-    assert shown == byte_level().decode(ids, skip_special_tokens=True)
+    rest = pieces.finish()
+    assert shown + rest == byte_level().decode(ids, skip_special_tokens=True)
+    # The added token é is also the sign for a byte that begins a character, to the tokenizer as to us.
+    assert rest == "" or "é" in text
 
 
 @given(st.text(alphabet="the fox🦊狐è\u0301 \n", max_size=40))
