@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QProgressBar, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QMenu, QProgressBar, QToolButton, QVBoxLayout, QWidget
 
 from studio.kit.error import ErrorView
 from studio.kit.surface import label, tool_button
@@ -15,6 +15,7 @@ from .ui_flow import FlowText
 from .ui_results import Result, about, status
 
 PROMPT_SHOWN = 3000
+NARROW = 600
 
 WORDS = {
     "again": ("Again", "Makes exactly this once more: same settings, same seed"),
@@ -82,11 +83,14 @@ class ResultCard(QFrame):
         self._bar.setTextVisible(False)
         self._bar.setFixedHeight(3)
         self._bar.setAccessibleName("Progress of this result")
-        self.state = label(muted=True)
+        self.state = label(wrap=True, muted=True)
         self.state.setAccessibleName("State")
-        self._foot = QHBoxLayout()
+        self._row = QHBoxLayout()
+        self._row.setSpacing(4)
+        self._foot = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self._foot.setSpacing(4)
         self._foot.addWidget(self.state, 1)
+        self._foot.addLayout(self._row)
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(16, 16, 16, 8)
         self._layout.setSpacing(8)
@@ -161,7 +165,7 @@ class ResultCard(QFrame):
             return
         focused = next((b.property("action") for b in self._buttons if b.hasFocus()), None)
         for button in self._buttons:
-            self._foot.removeWidget(button)
+            self._row.removeWidget(button)
             button.deleteLater()
         self._buttons_for = wanted
         shown, more = wanted
@@ -169,7 +173,7 @@ class ResultCard(QFrame):
         if more:
             self._buttons.append(self._menu_button(more))
         for button in self._buttons:
-            self._foot.addWidget(button)
+            self._row.addWidget(button)
             if focused == button.property("action"):
                 button.setFocus()
 
@@ -197,6 +201,15 @@ class ResultCard(QFrame):
             action = menu.addAction(title)
             action.setToolTip(help)
             action.triggered.connect(lambda _on=False, id=id: self.asked.emit(id, self.id))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Where there is no room for both in one line, the buttons stand below the words."""
+        super().resizeEvent(event)
+        narrow = event.size().width() < NARROW
+        way = QBoxLayout.Direction.TopToBottom if narrow else QBoxLayout.Direction.LeftToRight
+        if self._foot.direction() != way:
+            self._foot.setDirection(way)
+            self._foot.setAlignment(self._row, Qt.AlignmentFlag.AlignLeading if narrow else Qt.AlignmentFlag(0))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Delete and event.modifiers() == Qt.KeyboardModifier.NoModifier:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 
 from studio.errors import StudioError
@@ -359,6 +359,23 @@ def test_a_job_that_waits_for_the_device_says_so(session, panel):
     session.engine.emit("job", "other", id="other", state="finished", **other)
     panel.ui.work.flush()
     assert "Waiting" not in panel.ui.work.card(job).state.text()
+
+
+def test_a_narrow_window_cuts_no_card(session, panel, qtbot):
+    job = generated(session, panel, " sewed all day." * 9, stop_reason="length", tokens=200, tokens_per_second=57.3)
+    panel.resize(820, 500)
+    found, view = card(panel, job), panel.ui.work.viewport()
+    last, state_line = found._buttons[-1], found.state
+
+    def whole():
+        ends = [part.mapTo(view, QPoint(part.width(), 0)).x() for part in (found, last)]
+        below = found._buttons[0].y() >= state_line.geometry().bottom()
+        return max(ends) <= view.width() and below and state_line.width() > 300
+
+    qtbot.waitUntil(whole)
+    panel.resize(1300, 500)
+    qtbot.waitUntil(lambda: found._buttons[0].x() >= state_line.geometry().right())
+    assert abs(last.geometry().center().y() - state_line.geometry().center().y()) <= 3
 
 
 def test_density_shows_more_and_loses_nothing(session, panel):
