@@ -73,8 +73,10 @@ async def add_folder(engine: Engine, asked: Asked) -> Any:
 
 
 async def remove_folder(engine: Engine, asked: Asked) -> Any:
-    path = asked.text("path")
-    engine.settings.set("model_folders", [folder for folder in engine.settings.values.model_folders if folder != path])
+    path, folders = asked.text("path"), engine.settings.values.model_folders
+    if path not in folders:
+        raise StudioError("This folder is not among those with models", path, code="no-folder")
+    engine.settings.set("model_folders", [folder for folder in folders if folder != path])
     return {"models": await engine.rescan()}
 
 
