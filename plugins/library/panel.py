@@ -8,7 +8,6 @@ from PySide6.QtGui import QDesktopServices, QGuiApplication, QKeyEvent, QKeySequ
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
-    QHBoxLayout,
     QListView,
     QPushButton,
     QSplitter,
@@ -20,6 +19,7 @@ from PySide6.QtWidgets import (
 from studio.errors import StudioError
 from studio.kit.action import Action
 from studio.kit.empty import EmptyState
+from studio.kit.flow import FlowLayout
 from studio.kit.panel import Panel
 from studio.kit.session import Session
 from studio.sdk.fields import describe
@@ -75,12 +75,10 @@ class LibraryPanel(Panel):
         self._stack = QStackedWidget()
         self._stack.addWidget(self.view)
         self._stack.addWidget(self.empty)
-        row = QHBoxLayout()
-        row.setSpacing(8)
+        row = FlowLayout(spacing=8)
         for name, button in self._buttons.items():
             button.setToolTip(TIPS[name])
             row.addWidget(button)
-        row.addStretch(1)
         self._right = QWidget()
         column = QVBoxLayout(self._right)
         column.setContentsMargins(16, 0, 0, 0)

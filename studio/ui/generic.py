@@ -17,10 +17,12 @@ from PySide6.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSplitter,
+    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
 
+from studio.kit.empty import EmptyState
 from studio.kit.form import ParamsForm
 from studio.kit.panel import EventLike, Panel
 from studio.kit.surface import label
@@ -44,6 +46,7 @@ class GenericPanel(Panel):
         self._jobs: dict[str, dict[str, Any]] = {}
         self._live: dict[str, dict[str, Any]] = {}
         self._texts: dict[str, str] = {}
+        self._density = "simple"
         self._choice = QComboBox()
         self._choice.setAccessibleName("Operation")
         for operation in operations:
@@ -68,6 +71,9 @@ class GenericPanel(Panel):
         self._bar = QProgressBar(textVisible=False)
         self._bar.setRange(0, 1000)
         self._bar.hide()
+        self.empty = EmptyState("Nothing made yet", "Fill in the form and press Run.", "Run")
+        self.empty.acted.connect(self.generate)
+        self._stack = QStackedWidget()
         self._lay_out()
         self._choice.currentIndexChanged.connect(self._chosen)
         self._run.clicked.connect(self.generate)
@@ -76,12 +82,16 @@ class GenericPanel(Panel):
         self._show_job()
 
     def _lay_out(self) -> None:
-        left, right = QWidget(), QWidget()
-        work = QVBoxLayout(left)
+        left, right, jobs = QWidget(), QWidget(), QWidget()
+        work, listed = QVBoxLayout(left), QVBoxLayout(jobs)
         work.setContentsMargins(0, 0, 8, 0)
-        work.addWidget(label(self.entry.title, title=True))
+        listed.setContentsMargins(0, 0, 0, 0)
         for widget, stretch in ((self._list, 1), (self._state, 0), (self._bar, 0), (self._text, 2)):
-            work.addWidget(widget, stretch)
+            listed.addWidget(widget, stretch)
+        for page in (self.empty, jobs):
+            self._stack.addWidget(page)
+        work.addWidget(label(self.entry.title, title=True))
+        work.addWidget(self._stack, 1)
         controls = QVBoxLayout(right)
         controls.setContentsMargins(16, 0, 0, 0)
         for widget, stretch in ((self._choice, 0), (self._summary, 0), (self._area, 1), (self._run, 0)):
@@ -111,7 +121,9 @@ class GenericPanel(Panel):
         self._summary.setText(operation.summary)
         self._summary.setVisible(bool(operation.summary))
         if operation.id not in self._forms:
-            self._forms[operation.id] = ParamsForm(self.session.params_class(operation.id), self.session)
+            self._forms[operation.id] = form = ParamsForm(self.session.params_class(operation.id), self.session)
+            form.set_density(self._density)
+            form.density_wanted.connect(self.density_chosen)
         self._area.takeWidget()
         self._area.setWidget(self._forms[operation.id])
 
@@ -129,6 +141,11 @@ class GenericPanel(Panel):
         if job is not None:
             self.session.spawn(self.session.call("cancel", job=job["id"]))
         return job is not None
+
+    def set_density(self, density: str) -> None:
+        self._density = density
+        for form in self._forms.values():
+            form.set_density(density)
 
     def focus_prompt(self) -> None:
         self.form.setFocus()
@@ -207,9 +224,9 @@ class GenericPanel(Panel):
             return
         job, progress = self._jobs.get(id), self._live.get(id) or {}
         if job is None:
-            self._state.setText("Nothing was made here yet. Fill in the form and press Run.")
-            self._bar.hide()
+            self._stack.setCurrentIndex(0)
             return
+        self._stack.setCurrentIndex(1)
         error = job.get("error") or {}
         parts = [STATE_WORDS.get(str(job["state"]), ""), counted(progress) if job["state"] not in ENDED else ""]
         parts += [str(error.get(key, "")) for key in ("title", "detail", "hint")]

@@ -167,3 +167,15 @@ def test_the_draft_brings_the_search_back(opened, session, qtbot):
     qtbot.addWidget(again)
     again.restore_draft(panel.draft())
     assert again.head.search.text() == "fox" and shown(again) == ["The fox"]
+
+
+def test_a_narrow_panel_cuts_no_button(opened, qtbot):
+    panel, _ids = opened("The fox")
+    panel.resize(860, 480)
+
+    def whole():
+        return all(b.width() >= b.sizeHint().width() for b in panel._buttons.values() if b.isVisible())
+
+    qtbot.waitUntil(lambda: panel._right.width() < 420 and whole())
+    edges = [b.geometry().right() for b in panel._buttons.values() if b.isVisible()]
+    assert max(edges) <= panel._right.width()

@@ -110,6 +110,9 @@ def test_operations_without_a_panel_get_a_form(rig):
             assert window.rail.button("bare.operations") is not None
             window.open_panel("bare.operations")
             panel = window.host.current
+            assert panel.empty.isVisible() and not panel._list.isVisible()
+            window.deeds.toggle_density()
+            assert panel.form.density() == "expert"
             panel.form.set_value({"prompt": "Hello", "count": 5})
             panel.generate()
             await until(lambda: rig.engine.asked("submit"))
@@ -120,6 +123,7 @@ def test_operations_without_a_panel_get_a_form(rig):
             rig.engine.emit("stream", job, at=0, text="Once upon")
             rig.engine.emit("stream", job, at=9, text=" a time")
             await until(lambda: panel._text.toPlainText() == "Once upon a time")
+            assert panel._list.isVisible() and not panel.empty.isVisible()
             assert panel.cancel_current()
             await until(lambda: rig.engine.asked("cancel") == [{"job": job}])
 
