@@ -2,10 +2,20 @@
 
 import datetime
 from collections.abc import Callable
+from html import escape
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFormLayout, QFrame, QLabel, QPlainTextEdit, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFormLayout,
+    QFrame,
+    QLabel,
+    QPlainTextEdit,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 SHOWN = 400_000
 
@@ -80,6 +90,7 @@ class Preview(QWidget):
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(self._facts)
         scroll.setAccessibleName("How it was made")
         layout = QVBoxLayout(self)
@@ -109,6 +120,10 @@ class Preview(QWidget):
             shown = QLabel(value)
             shown.setTextFormat(Qt.TextFormat.PlainText)
             shown.setWordWrap(True)
+            shown.setToolTip(f"<qt>{escape(value)}</qt>")
+            policy = shown.sizePolicy()  # a word that is wider than the room does not push the others out of sight
+            policy.setHorizontalPolicy(QSizePolicy.Policy.Ignored)
+            shown.setSizePolicy(policy)
             shown.setTextInteractionFlags(
                 Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
             )

@@ -23,6 +23,7 @@ DEEDS = (
     "vary",
     "continue",
     "retry",
+    "resume",
     "copy",
     "use",
     "settings",

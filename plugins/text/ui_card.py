@@ -23,6 +23,7 @@ WORDS = {
     "continue": ("Continue", "Takes this text as the new prompt and writes on"),
     "copy": ("Copy", "Copies the whole text"),
     "cancel": ("Cancel", "Takes this request out of the queue"),
+    "resume": ("Resume", "Goes on where it was paused"),
     "stop": ("Stop", "Stops and keeps what was made so far (Esc)"),
     "retry": ("Retry", "Runs this request once more"),
     "restore": ("Put back", "Takes the file out of the trash"),
@@ -39,6 +40,7 @@ ICONS = {
     "continue": "mdi6.arrow-right",
     "copy": "mdi6.content-copy",
     "cancel": "mdi6.close",
+    "resume": "mdi6.play",
     "stop": "mdi6.stop",
     "retry": "mdi6.refresh",
     "restore": "mdi6.delete-restore",
@@ -50,6 +52,8 @@ def offered(result: Result) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Which actions make sense: those with a button of their own, and those in the menu."""
     if result.state == "cancelling":
         return (), ("settings",)
+    if result.state == "paused":
+        return ("resume", "stop" if result.stream else "cancel"), ("settings",)
     if not result.ended:
         return ("stop" if result.working else "cancel",), ("settings",)
     if result.trashed:

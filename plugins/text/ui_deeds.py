@@ -100,6 +100,9 @@ class Deeds(QObject):
     def do_cancel(self, result: Result) -> None:
         self.do_stop(result)
 
+    def do_resume(self, result: Result) -> None:
+        self._session.spawn(self._session.call("resume", job=result.id))
+
     @staticmethod
     def _parents(result: Result) -> tuple[str, ...]:
         return (result.artifact,) if result.artifact else ()

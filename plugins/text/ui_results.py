@@ -4,6 +4,7 @@ The engine is the truth: everything here comes from its job list and its events,
 closed in mid-answer shows the same after it is opened again.
 """
 
+import datetime
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +37,7 @@ class Result:
     created: float = 0.0
     seq: int = 0
     attempt: int = 0
+    not_before: float = 0.0
     stream: str = ""
     saved: str | None = None
     gone: str = ""
@@ -99,6 +101,7 @@ class Result:
         self.params = dict(job.get("params", self.params))
         self.state = str(job.get("state", self.state))
         self.created, self.seq = float(job.get("created", 0.0)), int(job.get("seq", 0))
+        self.not_before = float(job.get("not_before") or 0.0)
         self.artifacts = list(job.get("artifacts", ()))
         self.facts = dict(job.get("facts", {}))
         self.error = job.get("error")
@@ -219,7 +222,7 @@ def status(result: Result) -> str:
         return _stage(progress)
     match result.state:
         case "queued":
-            return "Waiting in the queue"
+            return f"Waiting until {clock(result.not_before)}" if result.not_before else "Waiting in the queue"
         case "paused":
             return "Paused"
         case "starting":
@@ -264,6 +267,12 @@ def _rate(rate: Any) -> str:
     if not isinstance(rate, int | float) or rate <= 0:
         return ""
     return f"{rate:,.0f} tokens/s" if rate >= 100 else f"{rate:.1f} tokens/s"
+
+
+def clock(at: float) -> str:
+    """A time of this day as 22:00, another with its date."""
+    moment, today = datetime.datetime.fromtimestamp(at), datetime.date.today()
+    return f"{moment:%H:%M}" if moment.date() == today else f"{moment.day} {moment:%b %H:%M}"
 
 
 def plural(count: int, word: str) -> str:

@@ -22,7 +22,7 @@ from studio.ui.queue_model import HISTORY, QueueModel
 from studio.ui.session import PanelSession
 from studio.wire.messages import Event
 
-HEIGHT = 320
+HEIGHT, LEAST = 320, 200
 GAP = 12
 SURE_MS = 4000
 FORGET_AT_ONCE = 50
@@ -101,6 +101,10 @@ class QueueDrawer(QWidget):
         for jobs in (self.waiting_list, self.history_list):
             jobs.delegate.tones, jobs.delegate.operations = tones, operations
             jobs.view.viewport().update()
+
+    def fit(self, room: int) -> None:
+        """As high as it likes to be, less where the window has no more than `room` for it."""
+        self.setFixedHeight(max(LEAST, min(HEIGHT, room)))
 
     def set_held(self, held: bool) -> None:
         if held != self._held:

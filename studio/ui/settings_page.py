@@ -47,14 +47,19 @@ class SettingsPage(Page):
         self.add_heading("Models")
         self.add_text("Folders that are looked through. Nothing in them is changed.", muted=True)
         self.column.addWidget(self._folders)
-        self._row(("Add a folder…", self._pick_models), ("Remove from the list", self._remove_folder))
+        self._no_folders = words("No folder was added yet; the models shipped with Atelier are there.", "pageMuted")
+        self.column.addWidget(self._no_folders)
+        self._folders.hide()
+        _add, self._remove = self._row(
+            ("Add a folder…", self._pick_models), ("Remove from the list", self._remove_folder)
+        )
+        self._remove.hide()
         self.add_heading("Plugins")
         self.add_text("A change is used after the next start.", muted=True)
         self._add_plugins()
         self.finish()
         settings.changed.connect(self._show_choices)
         self._show_choices()
-        self.reload()
 
     def _choice(self, key: str, title: str, options: tuple[tuple[str, str], ...]) -> None:
         box = QComboBox()
@@ -78,14 +83,16 @@ class SettingsPage(Page):
         for key, box in self._choices.items():
             box.setCurrentIndex(box.findData(getattr(self._settings.choices, key)))
 
-    def _row(self, *buttons: tuple[str, Any]) -> None:
-        row = QHBoxLayout()
+    def _row(self, *buttons: tuple[str, Any]) -> list[QPushButton]:
+        row, made = QHBoxLayout(), []
         for text, slot in buttons:
             button = QPushButton(text)
             button.clicked.connect(slot)
             row.addWidget(button)
+            made.append(button)
         row.addStretch(1)
         self.column.addLayout(row)
+        return made
 
     def _add_plugins(self) -> None:
         holder = QWidget()
@@ -115,6 +122,14 @@ class SettingsPage(Page):
         self._library.setText(str(found.get("library") or self._session.paths.library))
         self._folders.clear()
         self._folders.addItems([str(folder) for folder in found.get("model_folders") or ()])
+        self._folders.setVisible(self._folders.count() > 0)
+        self._no_folders.setVisible(self._folders.count() == 0)
+        self._remove.setVisible(self._folders.count() > 0)
+
+    def showEvent(self, event: Any) -> None:
+        """Folders are also added and taken away elsewhere."""
+        super().showEvent(event)
+        self.reload()
 
     def _plugins_changed(self, _on: bool) -> None:
         off = [id for id, box in self._boxes.items() if not box.isChecked()]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QShowEvent
+from PySide6.QtGui import QCloseEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.errors import StudioError
@@ -36,6 +36,7 @@ from studio.wire.messages import Event
 
 SIZE = (1280, 760)
 SMALLEST = (900, 560)
+PANEL_LEAST = 288
 LEAVE_MS = 3000
 
 
@@ -261,6 +262,10 @@ class Window(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self._drop_filter.install()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.drawer.fit(self.height() - self.strip.sizeHint().height() - PANEL_LEAST)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Work goes on in the engine. The first time ever this is said for some seconds before the window goes."""

@@ -156,6 +156,10 @@ class FakeEngine:
         self.announce(job)
         return {"job": job}
 
+    def do_resume(self, job: str) -> dict[str, Any]:
+        self.announce(job, state="running")
+        return {}
+
     def do_cancel(self, job: str) -> dict[str, Any]:
         if self.jobs[job]["state"] == "queued":
             self.announce(job, state="cancelled")

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QScrollArea
 
 from tests.qt.panel_session import FakeSession
 
@@ -179,3 +180,12 @@ def test_a_narrow_panel_cuts_no_button(opened, qtbot):
     qtbot.waitUntil(lambda: panel._right.width() < 420 and whole())
     edges = [b.geometry().right() for b in panel._buttons.values() if b.isVisible()]
     assert max(edges) <= panel._right.width()
+
+
+def test_a_long_name_makes_the_facts_no_wider_than_their_room(opened, qtbot):
+    panel, _ids = opened("The fox")
+    panel.resize(860, 480)
+    panel.preview.show_item({"text": "x", "path": "/" + "w" * 400})
+    area = panel.preview.findChild(QScrollArea)
+    qtbot.waitUntil(lambda: area.widget().width() <= area.viewport().width())
+    assert not area.horizontalScrollBar().isVisible()

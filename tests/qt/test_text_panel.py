@@ -1,5 +1,6 @@
 """The text panel against an engine that says what the test wants: write, watch, stop, repeat, come back."""
 
+import datetime
 from pathlib import Path
 
 import pytest
@@ -359,6 +360,30 @@ def test_a_job_that_waits_for_the_device_says_so(session, panel):
     session.engine.emit("job", "other", id="other", state="finished", **other)
     panel.ui.work.flush()
     assert "Waiting" not in panel.ui.work.card(job).state.text()
+
+
+def test_a_paused_result_can_go_on_or_be_stopped(session, panel, qtbot):
+    panel.generate()
+    job = asked(session)[0]
+    session.engine.start(job)
+    session.engine.stream(job, " sewed")
+    session.engine.announce(job, state="paused")
+    panel.ui.work.flush()
+    assert [button.property("action") for button in card(panel, job)._buttons] == ["resume", "stop", "more"]
+    press(panel, job, "resume", qtbot)
+    assert session.called("resume") == [{"job": job}]
+
+
+def test_a_result_that_waits_for_the_night_says_until_when(session, panel):
+    panel.generate()
+    job = asked(session)[0]
+    tonight = datetime.datetime.now().replace(hour=22, minute=0).timestamp()
+    session.engine.announce(job, not_before=tonight)
+    panel.ui.work.flush()
+    assert state(panel, job).startswith("Waiting until 22:00")
+    session.engine.announce(job, not_before=0.0)
+    panel.ui.work.flush()
+    assert state(panel, job).startswith("Waiting in the queue")
 
 
 def test_a_narrow_window_cuts_no_card(session, panel, qtbot):

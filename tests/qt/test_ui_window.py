@@ -479,7 +479,38 @@ def test_one_panel_gives_another_a_recipe(rig, tmp_path):
     rig.run(scene())
 
 
+def test_the_settings_follow_the_folders_and_say_when_there_is_none(rig):
+    async def scene():
+        async with rig.window() as window:
+            window.open_panel("app.settings")
+            await settled(window)
+            page = window.host.currentWidget()
+            assert page._folders.isVisible() and not page._no_folders.isVisible()
+            rig.engine.folders = []
+            window.open_panel("app.about")
+            window.open_panel("app.settings")
+            await until(lambda: page._no_folders.isVisible())
+            assert not page._folders.isVisible() and not page._remove.isVisible()
+
+    rig.run(scene())
+
+
 # The drawer ----------------------------------------------------------------------------------------
+
+
+def test_in_a_low_window_the_drawer_is_lower_and_whole(rig):
+    async def scene():
+        async with rig.window() as window:
+            window.resize(960, 800)
+            window.deeds.toggle_queue()
+            await settled(window)
+            high = window.drawer.height()
+            window.resize(900, 560)
+            await settled(window)
+            assert window.drawer.height() < high
+            assert window.drawer.geometry().bottom() <= window.strip.geometry().top()
+
+    rig.run(scene())
 
 
 def test_the_drawer_shows_holds_moves_and_edits(rig):

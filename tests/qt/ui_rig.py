@@ -94,6 +94,7 @@ class FakeEngine:
         self.lose_after: set[str] = set()
         self.down = False
         self.jobs: list[dict[str, Any]] = []
+        self.folders = ["/models/a"]
         self.held = False
         self.clients: list[FakeClient] = []
         self.notices: list[dict[str, Any]] = []
@@ -140,7 +141,7 @@ class FakeEngine:
         return {
             "hello": {"version": "1", "plugins": [], "notices": self.notices},
             "models.add_folder": {"models": 2},
-            "settings.get": {"library": "", "model_folders": ["/models/a"], "disabled_plugins": []},
+            "settings.get": {"library": "", "model_folders": self.folders, "disabled_plugins": []},
             "submit": {"job": asked.get("job")},
         }.get(method, {})
 
