@@ -35,6 +35,9 @@ class Row(QWidget):
         self.reset_button = tool_button(
             f"Reset {self.spec.title}", icon=theme.icon("mdi6.restore"), help="Back to the default", quiet=True
         )
+        keeps = self.reset_button.sizePolicy()
+        keeps.setRetainSizeWhenHidden(True)  # or the rows below would move whenever it comes and goes
+        self.reset_button.setSizePolicy(keeps)
         self.reset_button.hide()
         head = QHBoxLayout()
         head.setSpacing(4)

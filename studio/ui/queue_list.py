@@ -8,7 +8,6 @@ from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
-    QHBoxLayout,
     QLabel,
     QListView,
     QMenu,
@@ -18,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from studio.kit.flow import FlowLayout
 from studio.kit.turns import waiting
 from studio.ui import queue_commands as commands
 from studio.ui.queue_commands import PRIORITIES, Command
@@ -79,9 +79,8 @@ class JobList(QWidget):
     def _share(self, _total: int) -> None:
         self.delegate.waiting = waiting(self.model.on_worker)
 
-    def _toolbar(self, reorder: bool) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.setSpacing(4)
+    def _toolbar(self, reorder: bool) -> FlowLayout:
+        row = FlowLayout(spacing=4)
         for command in self._known:
             button = text_button(command.title, f"{command.tip} ({command.shortcut})")
             button.clicked.connect(partial(self.ask, command))
@@ -92,7 +91,6 @@ class JobList(QWidget):
             self._priority.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
             self._priority.setMenu(self._priority_menu(self._priority))
             row.addWidget(self._priority)
-        row.addStretch(1)
         return row
 
     def _priority_menu(self, parent: QWidget) -> QMenu:

@@ -162,6 +162,16 @@ def test_the_reset_is_there_only_while_there_is_something_to_reset(build, qtbot)
     assert form.rows["temperature"].control.edit.text() == "0.8"
 
 
+def test_no_row_moves_when_a_reset_comes(build):
+    form = build()
+    before = {name: row.sizeHint().height() for name, row in form.rows.items()}
+    form.set_value(VALUES)
+    assert any(row.reset_button.isVisible() for row in form.rows.values())
+    assert {name: form.rows[name].sizeHint().height() for name in ("temperature", "seed")} == {
+        name: before[name] for name in ("temperature", "seed")
+    }
+
+
 def test_everything_back_to_the_defaults_is_one_step(build, session):
     form = build(history=session.undo)
     form.set_value(VALUES)

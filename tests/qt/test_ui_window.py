@@ -509,6 +509,9 @@ def test_in_a_low_window_the_drawer_is_lower_and_whole(rig):
             await settled(window)
             assert window.drawer.height() < high
             assert window.drawer.geometry().bottom() <= window.strip.geometry().top()
+            for jobs in (window.drawer.waiting_list, window.drawer.history_list):
+                shown = [button for button in jobs._buttons.values() if button.isVisible()]
+                assert shown and all(button.width() >= button.sizeHint().width() for button in shown)
 
     rig.run(scene())
 
