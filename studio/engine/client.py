@@ -77,6 +77,8 @@ class EngineClient:
             raise StudioError("The request is too large", str(error), code="bad-request") from None
         finally:
             self._pending.pop(request.id, None)
+            if answer.done() and not answer.cancelled():
+                answer.exception()  # seen: sending may have failed after the engine's loss was told to the answer
         if reply.error is not None:
             raise _error(reply.error)
         if method == "subscribe":
