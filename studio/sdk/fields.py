@@ -12,14 +12,15 @@ import annotated_types
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from studio.sdk.params import Params, Ui
+from studio.sdk.params import InputMark, Item, Params, Ui
 
 
 @dataclass(frozen=True, slots=True)
 class FieldSpec:
-    """One field. kind: "int", "float", "bool", "str", "choice" or "strings"; optional: None is allowed.
+    """One field. kind: "int", "float", "bool", "str", "choice", "strings" or "items"; optional: None is allowed.
 
-    above, below: the minimum, the maximum itself is not allowed.
+    above, below: the minimum, the maximum itself is not allowed. item: of "items", what the list holds, and
+    `fields` what each of them is asked for. most: how many a list may hold. input: it names a file that is read.
     """
 
     name: str
@@ -36,31 +37,40 @@ class FieldSpec:
     ui: Ui
     above: bool = False
     below: bool = False
+    item: type[Item] | None = None
+    fields: "tuple[FieldSpec, ...]" = ()
+    most: int | None = None
+    input: bool = False
 
 
-def describe(params: type[Params]) -> list[FieldSpec]:
-    """The fields of `params` in the order of their definition."""
+def describe(params: type[Params] | type[Item]) -> list[FieldSpec]:
+    """The fields of `params`, or of one item of a list, in the order of their definition."""
     return [_spec(name, field) for name, field in params.model_fields.items()]
 
 
 def _spec(name: str, field: FieldInfo) -> FieldSpec:
     kind, optional, choices = _kind(field.annotation)
-    low = high = multiple = None
+    low = high = multiple = most = None
     ui = Ui()
-    above = below = False
-    for item in _metadata(field):
-        if isinstance(item, Ui):
-            ui = item
-        elif isinstance(item, annotated_types.Ge):
-            low = item.ge
-        elif isinstance(item, annotated_types.Gt):
-            low, above = item.gt, True
-        elif isinstance(item, annotated_types.Le):
-            high = item.le
-        elif isinstance(item, annotated_types.Lt):
-            high, below = item.lt, True
-        elif isinstance(item, annotated_types.MultipleOf):
-            multiple = item.multiple_of
+    above = below = input = False
+    item = _item(field.annotation)
+    for mark in _metadata(field):
+        if isinstance(mark, Ui):
+            ui = mark
+        elif isinstance(mark, annotated_types.Ge):
+            low = mark.ge
+        elif isinstance(mark, annotated_types.Gt):
+            low, above = mark.gt, True
+        elif isinstance(mark, annotated_types.Le):
+            high = mark.le
+        elif isinstance(mark, annotated_types.Lt):
+            high, below = mark.lt, True
+        elif isinstance(mark, annotated_types.MultipleOf):
+            multiple = mark.multiple_of
+        elif isinstance(mark, annotated_types.MaxLen):
+            most = mark.max_length
+        elif isinstance(mark, InputMark):
+            input = True
     default = None if field.is_required() else field.get_default(call_default_factory=True)
     return FieldSpec(
         name=name,
@@ -77,7 +87,20 @@ def _spec(name: str, field: FieldInfo) -> FieldSpec:
         ui=ui,
         above=above,
         below=below,
+        item=item,
+        fields=tuple(describe(item)) if item is not None else (),
+        most=most if kind in ("strings", "items") else None,
+        input=input,
     )
+
+
+def _item(annotation: Any) -> type[Item] | None:
+    """What a list holds, when those are items."""
+    if hasattr(annotation, "__metadata__"):
+        return _item(get_args(annotation)[0])
+    inside = get_args(annotation)[:1] if get_origin(annotation) in (list, tuple) else ()
+    held = inside[0] if inside else None
+    return held if isinstance(held, type) and issubclass(held, Item) else None
 
 
 def _metadata(field: FieldInfo) -> list[Any]:
@@ -97,7 +120,7 @@ def _kind(annotation: Any) -> tuple[str, bool, tuple[Any, ...]]:
     if origin is Literal:
         return "choice", False, get_args(annotation)
     if origin in (list, tuple):
-        return "strings", False, ()
+        return "strings" if _item(annotation) is None else "items", False, ()
     if hasattr(annotation, "__metadata__"):
         return _kind(get_args(annotation)[0])
     if isinstance(annotation, type):

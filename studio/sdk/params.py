@@ -25,7 +25,8 @@ class Density(StrEnum):
 class Ui:
     """How a field is shown. A dataclass, because pydantic takes a model in Annotated for a schema.
 
-    widget: "" (from the type), "prompt", "text", "seed", "model", "slider", "lines" (list of strings), "file".
+    widget: "" (from the type), "prompt", "text", "seed", "model", "slider", "lines" (list of strings), "file",
+    "picture" and "mask" (input files that are shown), "hidden" (kept and sent, never shown).
     soft_min, soft_max: the slider's range where the allowed range is wider or open.
     visible_when: (other field, value) that must hold for this control to be shown.
     choices_from: where choices come from at run time, e.g. "hub:text-generation".
@@ -43,9 +44,28 @@ class Ui:
     placeholder: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class InputMark:
+    """Marks a field that names a file the operation reads."""
+
+
 Prompt = Annotated[str, Ui(widget="prompt", group="Prompt")]
 Seed = Annotated[int | None, Field(ge=0, le=SEED_LIMIT), Ui(widget="seed", group="Seed")]
 ModelRef = Annotated[str, Ui(widget="model", group="Model")]
+InputFile = Annotated[str, InputMark()]
+"""A file the operation reads: a path when it is asked for; in the job and its recipe `input:<sha256><suffix>`,
+a copy that is kept under the name of its content, so that the result can be made again after the file is gone."""
+
+
+class Item(BaseModel):
+    """One entry of a list in Params: an adapter with its weight, a region with its prompt. Frozen and closed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*")
+    @classmethod
+    def _is_writable_text(cls, value: Any) -> Any:
+        return _writable(value)
 
 
 class Params(BaseModel):
@@ -62,14 +82,7 @@ class Params(BaseModel):
     @field_validator("*")
     @classmethod
     def _is_writable_text(cls, value: Any) -> Any:
-        """Half of a character (a lone surrogate) can be neither saved nor given to a model."""
-        for text in value if isinstance(value, list) else (value,):
-            if isinstance(text, str):
-                try:
-                    text.encode()
-                except UnicodeEncodeError:
-                    raise ValueError("it holds half of a character (a lone surrogate), which is no text") from None
-        return value
+        return _writable(value)
 
     @classmethod
     def load(cls, values: dict[str, Any], version: int | None = None) -> Self:
@@ -102,6 +115,17 @@ class Params(BaseModel):
             if getattr(self, name) is None and any(isinstance(m, Ui) and m.widget == "seed" for m in field.metadata)
         }
         return self.model_copy(update=empty) if empty else self
+
+
+def _writable(value: Any) -> Any:
+    """Half of a character (a lone surrogate) can be neither saved nor given to a model."""
+    for text in value if isinstance(value, list) else (value,):
+        if isinstance(text, str):
+            try:
+                text.encode()
+            except UnicodeEncodeError:
+                raise ValueError("it holds half of a character (a lone surrogate), which is no text") from None
+    return value
 
 
 def invalid(error: ValidationError) -> StudioError:
