@@ -1,7 +1,7 @@
 """The text panel: a prompt, its settings, and everything that was made of them so far.
 
 Composes title, work area, prompt editor and controls, and carries the engine's events to the results.
-The results live in `ui_results`, what can be done with them in `ui_deeds`, what is written and set in `ui_desk`.
+The results live in `ui_results`, what can be done with them in `ui_deeds`, what is written and set in the kit's desk.
 """
 
 from pathlib import Path
@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QVBoxLayout
 
 from studio.errors import StudioError
 from studio.kit.action import Action
+from studio.kit.desk import Desk
 from studio.kit.dropped import text_of
 from studio.kit.panel import EventLike, Panel
 from studio.kit.session import Session
@@ -22,7 +23,6 @@ from studio.sdk.manifest import PanelEntry
 from .ui_actions import actions
 from .ui_card import ResultCard
 from .ui_deeds import OPERATION, Deeds
-from .ui_desk import Desk
 from .ui_layout import TextLayout
 from .ui_results import Result, Results
 
@@ -197,11 +197,7 @@ class TextPanel(Panel):
 
     def cancel_current(self) -> bool:
         """Stops what runs here, else the newest that waits. What was made so far is kept."""
-        going = sorted(self.results.unfinished(), key=lambda result: (not result.working, -result.created))
-        going = [result for result in going if result.state != "cancelling"]
-        if going:
-            self.deeds.do_stop(going[0])
-        return bool(going)
+        return self.deeds.stop_one()
 
     def focus_prompt(self) -> None:
         self.ui.prompt.setFocus(Qt.FocusReason.ShortcutFocusReason)
@@ -258,7 +254,7 @@ class TextPanel(Panel):
         """A result the engine's job list does not have (any more), shown from its file."""
         newest = max((result.created for result in self.results), default=recipe.created)
         id = recipe.artifact or str(path)
-        result = Result(id, params, "finished", max(newest, recipe.created), 2**31, local=True)
+        result = Result(id, params, "finished", max(newest, recipe.created), 2**31, OPERATION, local=True)
         result.facts, result.path = dict(recipe.facts), str(path or "")
         result.artifacts = [{"id": recipe.artifact, "kind": "text", "path": result.path}] if recipe.artifact else []
         if path is not None:

@@ -24,13 +24,17 @@ class Part(Protocol):
 class Desk(QObject):
     """`parts` by the name of their param; `form` holds the rest. changed: the whole is another.
 
-    Whatever changes becomes a step of the history: steps at one field in a row are one.
+    Whatever changes becomes a step of the history: steps at one field in a row are one. A change that takes
+    one of `unkept` along (which page is on show) is none, yet undoing an edit goes back to where it was made.
     """
 
     changed = Signal()
 
-    def __init__(self, form: Part, parts: Mapping[str, Part], history: History, owner: QObject):
+    def __init__(
+        self, form: Part, parts: Mapping[str, Part], history: History, owner: QObject, unkept: tuple[str, ...] = ()
+    ):
         super().__init__(owner)
+        self._unkept = unkept
         self._form, self._parts, self._history, self._owner = form, parts, history, owner
         self._last = self.values()
         self._putting = False
@@ -48,7 +52,8 @@ class Desk(QObject):
         try:
             self._form.set_value({name: value for name, value in values.items() if name not in self._parts})
             for name, part in self._parts.items():
-                part.set_value(values[name])
+                if name in values:
+                    part.set_value(values[name])
         finally:
             self._putting = False
         self._last = self.values()
@@ -68,7 +73,8 @@ class Desk(QObject):
             return
         self._last = now
         names = [name for name in now if now[name] != before.get(name)]
-        self._push(f"change {_words(names)}", before, now, merge="text:" + ",".join(names))
+        if not any(name in self._unkept for name in names):
+            self._push(f"change {_words(names)}", before, now, merge="desk:" + ",".join(names))
         self.changed.emit()
 
     def _push(self, label: str, before: Values, now: Values, merge: str = "") -> None:
