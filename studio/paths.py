@@ -49,6 +49,16 @@ class Paths:
         return self.data / "receipts"
 
     @property
+    def inputs(self) -> Path:
+        """Copies of the files that operations read, named by their content."""
+        return self.data / "inputs"
+
+    @property
+    def steps(self) -> Path:
+        """One folder a job: what its results were like between two steps. Old ones are cleared."""
+        return self.data / "steps"
+
+    @property
     def runtime(self) -> Path:
         """Sockets, locks and process files. Short, because a Unix socket's path holds about 100 bytes."""
         mark = hashlib.sha256(str(self.data.absolute()).encode()).hexdigest()[:12]

@@ -4,6 +4,8 @@ Owns the spelling of flags; knows nothing of engines. Imports sdk, errors and sh
 """
 
 import difflib
+import json
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -126,8 +128,10 @@ def _spelling(spec: FieldSpec) -> str:
     name = flag(spec.name)
     if spec.kind == "bool":
         return f"{name}, --no-{name[2:]}"
+    if spec.kind == "items":
+        return f"{name} {','.join(f'{inner.name}=…' for inner in spec.fields)}"
     value = {"int": "N", "float": "X", "choice": "|".join(map(str, spec.choices)), "strings": "TEXT …"}
-    return f"{name} {value.get(spec.kind, 'TEXT')}"
+    return f"{name} {'FILE' if spec.input else value.get(spec.kind, 'TEXT')}"
 
 
 def _about(spec: FieldSpec) -> str:
@@ -135,7 +139,7 @@ def _about(spec: FieldSpec) -> str:
     if (spec.minimum is not None or spec.maximum is not None) and spec.ui.widget != "seed":
         low, high = ("" if bound is None else f"{bound:.12g}" for bound in (spec.minimum, spec.maximum))
         parts.append(f"{low}…{high}{' ' + spec.ui.unit if spec.ui.unit else ''}")
-    if spec.kind == "strings":
+    if spec.kind in ("strings", "items"):
         parts.append("may be given several times")
     if spec.ui.widget == "seed" and spec.default is None:
         parts.append("drawn when not given")
@@ -166,12 +170,43 @@ def _prompt(given: Given, specs: dict[str, FieldSpec], word: str, read_stdin: Ca
 def _put(given: Given, spec: FieldSpec, name: str, text: str, read_stdin: Callable[[], bytes]) -> None:
     if spec.kind == "strings":
         given.values.setdefault(spec.name, []).append(text)
+    elif spec.kind == "items":
+        given.values.setdefault(spec.name, []).append(_item(name, text, spec, read_stdin))
+    elif spec.input and text:
+        given.values[spec.name] = text if text.startswith("input:") else str(Path(text).expanduser().absolute())
     elif spec.ui.widget in TEXT_WIDGETS:
         given.values[spec.name] = _text(name, text, read_stdin)
     elif spec.optional and spec.kind != "str" and text.lower() == "none":
         given.values[spec.name] = None
     else:
         given.values[spec.name] = text
+
+
+def _item(name: str, text: str, spec: FieldSpec, read_stdin: Callable[[], bytes]) -> dict[str, Any]:
+    """One item of a list: `model=ink,weight=0.8`, or a JSON object. The first word may leave out its name.
+
+    A comma that no `name=` follows belongs to the value before it.
+    """
+    if text.lstrip().startswith("{"):
+        try:
+            found = json.loads(text)
+        except ValueError as error:
+            raise usage(f"{name}: this is no JSON object: {error}.") from None
+        return dict(found)
+    inner = {field.name: field for field in spec.fields}
+    parts = re.split(rf",(?=(?:{'|'.join(map(re.escape, inner))})=)", text)
+    given = Given()
+    for number, part in enumerate(parts):
+        key, equals, value = part.partition("=")
+        if not equals or key not in inner:
+            if number:
+                raise usage(f"{name}: {part!r} is no field. Known: {', '.join(inner)}.")
+            key, value = next(iter(inner)), part
+        if inner[key].kind == "bool":
+            given.values[key] = _truth(f"{name} {key}", value)
+        else:
+            _put(given, inner[key], f"{name} {key}", value, read_stdin)
+    return given.values
 
 
 def _text(name: str, text: str, read_stdin: Callable[[], bytes]) -> str:

@@ -9,8 +9,10 @@ import threading
 import traceback
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
+from studio.engine import references
 from studio.engine.asked import Asked
 from studio.engine.corrections import Corrections
 from studio.errors import StudioError
@@ -18,6 +20,8 @@ from studio.host.discover import Operation, Plugins
 from studio.host.loader import load_estimate, load_params
 from studio.hub.catalogue import Catalogue
 from studio.jobs.state import Job, Priority
+from studio.library import inputs
+from studio.sdk.fields import FieldSpec, describe
 from studio.sdk.operation import Estimate, EstimateFunction, ModelInfo
 from studio.sdk.params import Params, Ui
 
@@ -43,14 +47,16 @@ class Definition:
 
     operation: Operation
     params: type[Params]
+    specs: list[FieldSpec]
     estimate: EstimateFunction | None
 
 
 class Admission:
     """Turns what clients ask for into jobs. Blocking parts run in a thread."""
 
-    def __init__(self, plugins: Plugins, catalogue: Catalogue, corrections: Corrections):
+    def __init__(self, plugins: Plugins, catalogue: Catalogue, corrections: Corrections, inputs: Path):
         self._plugins, self._catalogue, self._corrections = plugins, catalogue, corrections
+        self._inputs = inputs
         self._known: dict[str, Definition] = {}
 
     @property
@@ -66,13 +72,7 @@ class Admission:
         """Raises StudioError naming what is wrong with which field, or with the model."""
         defined = await self._definition(operation)
         params = defined.params.load(values, version).with_seeds()
-        models: tuple[str, ...] = ()
-        name = defined.operation.entry.model_field
-        field = defined.params.model_fields.get(name)
-        if field is not None:
-            entry = await asyncio.to_thread(self._entry, str(getattr(params, name) or ""), field)
-            params = params.model_copy(update={name: entry.id})
-            models = (entry.id,)
+        params, models = await asyncio.to_thread(self._referred, defined, params)
         if defined.estimate is None:
             return Checked(params, models, Estimate())
         estimate = await asyncio.to_thread(self._estimate, defined, params)
@@ -106,13 +106,45 @@ class Admission:
             self._known[operation] = known
         return known
 
-    def _entry(self, ref: str, field: Any) -> Any:
-        hint = next((item for item in field.metadata if isinstance(item, Ui)), Ui())
-        capability = hint.choices_from.partition(":")[2]
-        for part in getattr(field.annotation, "__metadata__", ()):
-            if isinstance(part, Ui) and part.choices_from:
-                capability = part.choices_from.partition(":")[2]
-        return self._catalogue.find(ref, capability).require_usable()
+    def _referred(self, defined: Definition, params: Params) -> tuple[Params, tuple[str, ...]]:
+        """Params that name models by their ids and input files by their content, and all the models.
+
+        The operation's own model is the default one when none is named, and comes first.
+        """
+        main = defined.operation.entry.model_field
+
+        def settle(spec: FieldSpec, value: str) -> str:
+            if spec.input:
+                return self._input(spec, value)
+            return self._catalogue.find(value, references.capability(spec)).require_usable().id
+
+        values = params.model_dump(mode="json")
+        for spec in defined.specs:
+            if spec.input and spec.required and not values[spec.name]:
+                self._input(spec, "")
+        named = references.changed(values, defined.specs, settle)
+        chosen = next((spec for spec in defined.specs if spec.name == main), None)
+        if chosen is not None and not named[main]:
+            named[main] = self._catalogue.find("", references.capability(chosen)).require_usable().id
+        models = dict.fromkeys([named[main]] if chosen is not None else [])
+        models |= dict.fromkeys(references.models(named, defined.specs))
+        return (params if named == values else type(params).load(named)), tuple(models)
+
+    def _input(self, spec: FieldSpec, value: str) -> str:
+        """The name of the file's kept copy. Raises StudioError that names the field."""
+        try:
+            if value.startswith(inputs.MARK):
+                inputs.locate(self._inputs, value)
+                return value
+            if not value:
+                inputs.locate(self._inputs, value)
+            path = Path(value).expanduser()
+            if not path.is_absolute():
+                raise StudioError("The input file needs its whole path", value, code="no-input")
+            return inputs.keep_file(self._inputs, path)
+        except StudioError as error:
+            error.problems = {spec.name: error.detail or error.title}  # type: ignore[attr-defined]
+            raise
 
     def info(self, ref: str) -> ModelInfo | None:
         try:
@@ -176,7 +208,8 @@ class Admission:
 
 
 def _define(operation: Operation) -> Definition:
-    return Definition(operation, load_params(operation), load_estimate(operation))
+    params = load_params(operation)
+    return Definition(operation, params, describe(params), load_estimate(operation))
 
 
 def _on_a_thread(work: Callable[[], T]) -> "asyncio.Future[T]":

@@ -1,6 +1,7 @@
 """The values of a request, read with words for whoever sent something else. Never trusts their types."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from studio.errors import StudioError
@@ -11,8 +12,8 @@ T = TypeVar("T")
 class Asked:
     """What a client sent with a request."""
 
-    def __init__(self, values: dict[str, Any]):
-        self._values = values
+    def __init__(self, values: dict[str, Any], frames: Sequence[bytes] = ()):
+        self._values, self.frames = values, list(frames)
 
     def __contains__(self, key: str) -> bool:
         return self._values.get(key) is not None

@@ -46,14 +46,14 @@ class Engine:
         self.plugins = self._discover()
         self.bus, self.live, self.queue = Bus(), Live(), Queue()
         self.catalogue = Catalogue(self.model_folders(), paths.data / "models.json")
-        self.admission = Admission(self.plugins, self.catalogue, Corrections(paths.data / "memory.json"))
+        self.admission = Admission(self.plugins, self.catalogue, Corrections(paths.data / "memory.json"), paths.inputs)
         self.results = Results(paths, self.library_folder(), self.bus)
         self.hearing = Hearing(
             self.post, self.queue, self.bus, self.live, self.results, paths.receipts, self.admission.learn
         )
         self.supervisor = Supervisor(paths, self.queue, self._watchdog_of, self.hearing, self.bus.notice, worker_argv)
         self.dispatch = Dispatch(
-            self.post, self.supervisor.send, self.admission, self.results, self.live, paths.receipts
+            self.post, self.supervisor.send, self.admission, self.results, self.live, paths.receipts, paths.data
         )
         record = os.environ.get("ATELIER_EVENT_LOG")
         self.pump = Pump(

@@ -33,9 +33,11 @@ class Dispatch:
         results: Results,
         live: Live,
         receipts: Path,
+        data: Path,
     ):
         self._post, self._send = post, send
         self._admission, self._results, self._live, self._receipts = admission, results, live, receipts
+        self._data = data
         self._starts: set[asyncio.Task[None]] = set()
         self._waiting: dict[str, list[m.Message]] = {}
 
@@ -113,6 +115,7 @@ class Dispatch:
             models=models,
             rank=int(job.priority),
             attempt=job.attempt,
+            data=str(self._data),
         )
         crash.point("start.before_send")
         self._send(worker, message)

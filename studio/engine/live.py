@@ -13,7 +13,7 @@ class Shown:
     progress: dict[str, Any] = field(default_factory=dict)
     pieces: list[str] = field(default_factory=list)
     length: int = 0
-    preview: bytes = b""
+    pictures: list[bytes] = field(default_factory=list)
     media: str = ""
 
     def to_dict(self) -> dict[str, Any]:
@@ -64,4 +64,4 @@ class Live:
 
     def preview(self, message: Preview) -> None:
         shown = self._jobs.setdefault(message.job, Shown())
-        shown.preview, shown.media = message.frames[0] if message.frames else b"", message.media
+        shown.pictures, shown.media = message.frames, message.media

@@ -13,6 +13,7 @@ from studio.engine.core import Engine
 from studio.errors import StudioError
 from studio.jobs import events as ev
 from studio.jobs.state import ENDED, Job, JobState, Priority
+from studio.wire.messages import Steer
 
 PAGE = 200
 MOST = 1000
@@ -45,6 +46,21 @@ async def cancel(engine: Engine, asked: Asked) -> Any:
     """Of a job that has ended meanwhile, this changes nothing."""
     await engine.tell(ev.CancelAsked(_job(engine, asked).id, time.time()))
     return {}
+
+
+async def steer(engine: Engine, asked: Asked) -> Any:
+    """Hands `data` on to a running job. What it means is its operation's; nothing is kept of it here."""
+    job = _in_state(engine, asked, {JobState.STARTING, JobState.RUNNING, JobState.PAUSED}, "Only a running job listens")
+    if not job.worker:
+        raise _wrong_state("Only a running job listens", job)
+    engine.dispatch.tell(job.worker, job.id, Steer(job.id, asked.object("data")))
+    return {}
+
+
+async def preview(engine: Engine, asked: Asked) -> Any:
+    """The latest pictures of a running job, for who came after they were sent."""
+    live = engine.live.get(_job(engine, asked).id)
+    return {"media": live.media if live else ""}, list(live.pictures) if live else []
 
 
 async def pause(engine: Engine, asked: Asked) -> Any:

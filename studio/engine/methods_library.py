@@ -7,7 +7,8 @@ from typing import Any
 
 from studio.engine.asked import Asked
 from studio.engine.core import Engine
-from studio.library import thumbnails
+from studio.errors import StudioError
+from studio.library import inputs, thumbnails
 from studio.library.recipe import read_recipe, to_json
 
 PAGE = 200
@@ -50,6 +51,14 @@ async def thumbnail(engine: Engine, asked: Asked) -> Any:
     item = await engine.results.call(lambda index: index.get(identity))
     picture = await asyncio.to_thread(thumbnails.thumbnail, item["path"], item["kind"])
     return {}, [picture] if picture else []
+
+
+async def put_input(engine: Engine, asked: Asked) -> Any:
+    """Keeps the frame's bytes as an input file; what its name is in params."""
+    if len(asked.frames) != 1 or not asked.frames[0]:
+        raise StudioError("The request is not valid", "An input is one frame of bytes.", code="bad-request")
+    data, suffix = asked.frames[0], asked.text("suffix")
+    return {"input": await asyncio.to_thread(inputs.keep, engine.paths.inputs, data, suffix)}
 
 
 async def recipe(engine: Engine, asked: Asked) -> Any:

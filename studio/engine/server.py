@@ -134,4 +134,4 @@ class Server:
         method = METHODS.get(request.method)
         if method is None:
             raise StudioError("The engine does not know this request", request.method, code="unknown-method")
-        return await method(self._engine, Asked(request.params))
+        return await method(self._engine, Asked(request.params, request.frames))

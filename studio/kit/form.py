@@ -4,7 +4,7 @@ The form holds one valid value after another. What a person types is tried first
 control says why and the form keeps the last valid one.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,9 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from studio.errors import StudioError
+from studio.kit.controls.choice import ChoiceControl
 from studio.kit.controls.choose import control_for
+from studio.kit.controls.items import ItemsControl
 from studio.kit.controls.model import ModelControl
 from studio.kit.controls.seed import SeedControl
 from studio.kit.group import Group
@@ -24,7 +26,7 @@ from studio.sdk.fields import FieldSpec, describe
 from studio.sdk.params import Density, Params
 
 Values = dict[str, Any]
-EMPTY = {"str": "", "int": 0, "float": 0.0, "bool": False, "strings": []}
+EMPTY = {"str": "", "int": 0, "float": 0.0, "bool": False, "strings": [], "items": []}
 
 
 class ParamsForm(QWidget):
@@ -153,9 +155,19 @@ class ParamsForm(QWidget):
     def reload_models(self) -> None:
         """Asks for the models again: at first, and when the engine says that they have changed."""
         for row in self.rows.values():
-            if isinstance(row.control, ModelControl):
+            if isinstance(row.control, ModelControl | ItemsControl):
                 row.control.reload()
         self.check_fit()
+
+    def limit(self, name: str, choices: Sequence[Any] | None, why: str = "") -> None:
+        """Offers only these choices of a field; None offers all again. `why` is the help on those left out."""
+        control = self.rows[name].control
+        if isinstance(control, ChoiceControl):
+            control.limit(choices, why)
+
+    def set_available(self, name: str, on: bool, why: str = "") -> None:
+        """Greys out a field that means nothing with the present model, and says why. Its value is kept."""
+        self.rows[name].set_available(on, why)
 
     def check_fit(self) -> None:
         """Asks whether it fits, a moment after the last change. Call it when a field shown elsewhere has changed."""

@@ -28,7 +28,7 @@ def about(entry: dict[str, Any]) -> str:
 
 
 class ModelPicker(QWidget):
-    """value: a model's id, or "" for the default one. changed(ref): the person chose another.
+    """value: a model's id, or "" for the default one (for none, unless `needed`). changed(ref): another was chosen.
 
     The list is asked for with `reload`, also when the engine says that models have changed. A chosen model
     that is no longer there stays chosen and is marked.
@@ -36,9 +36,17 @@ class ModelPicker(QWidget):
 
     changed = Signal(object)
 
-    def __init__(self, session: Session, capability: str, *, described: bool = True, parent: QWidget | None = None):
+    def __init__(
+        self,
+        session: Session,
+        capability: str,
+        *,
+        described: bool = True,
+        needed: bool = True,
+        parent: QWidget | None = None,
+    ):
         super().__init__(parent)
-        self._session, self._capability = session, capability
+        self._session, self._capability, self._needed = session, capability, needed
         self._value = ""
         self._entries: list[dict[str, Any]] | None = None
         self._round = 0
@@ -68,6 +76,8 @@ class ModelPicker(QWidget):
 
     def entry(self) -> dict[str, Any] | None:
         """The catalogue entry in use, also when it is the default; None while nothing is known of it."""
+        if not self._value and not self._needed:
+            return None
         if not self._value:
             return next(iter(self._usable()), None)
         return next((entry for entry in self._entries or () if self._value in (entry["id"], entry["path"])), None)
@@ -90,7 +100,10 @@ class ModelPicker(QWidget):
         blocker = QSignalBlocker(self.combo)
         self.items.clear()
         first = next(iter(self._usable()), None)
-        self._add_item(f"{first['title']} (default)" if first else "Default model", "", first)
+        if self._needed:
+            self._add_item(f"{first['title']} (default)" if first else "Default model", "", first)
+        else:
+            self._add_item("None", "", None)
         for entry in self._usable():
             self._add_item(str(entry["title"]), str(entry["id"]), entry)
         for entry in self._entries or ():
@@ -127,9 +140,12 @@ class ModelPicker(QWidget):
             text = about(chosen)
         elif self._entries is None:
             text = "Looking for models…"
+        elif not self._value and not self._needed:
+            text = "" if self._usable() else "No such model is installed. Add a folder of models."
         else:
             text = NOTHING if known else "This model is not in any of the folders."
-        bad = bool(problem) or (self._entries is not None and chosen is None)
+        missing = self._entries is not None and chosen is None and (self._needed or bool(self._value))
+        bad = bool(problem) or missing
         self.line.setText(text)
         self.line.setToolTip(tip(text))
         restyle(self.line, problem=bad)

@@ -27,6 +27,7 @@ class Row(QWidget):
         self.name = self.spec.name
         self._problem = ""
         title = label(self.spec.title, wrap=False)
+        self._title = title
         title.setBuddy(control.edit)
         title.setToolTip(tip(self.spec.description))
         self.setToolTip(tip(self.spec.description))
@@ -84,10 +85,22 @@ class Row(QWidget):
 
     def belongs(self, density: Density, values: dict[str, Any]) -> bool:
         """Whether this is shown at a density, given the other values."""
+        if self.spec.ui.widget == "hidden":
+            return False
         if density == Density.SIMPLE and self.spec.ui.density != Density.SIMPLE:
             return False
         when = self.spec.ui.visible_when
         return when is None or values.get(when[0]) == when[1]
+
+    def set_available(self, on: bool, why: str = "") -> None:
+        """Greys the control out, and says why in its help."""
+        self.control.setEnabled(on)
+        if self.control.head is not None:
+            self.control.head.setEnabled(on)
+        words = tip(self.spec.description if on else f"{why} {self.spec.description}".strip())
+        self.setToolTip(words)
+        self._title.setToolTip(words)
+        self._title.setEnabled(on)
 
     def _changed(self, value: Any) -> None:
         self.edited.emit(self.name, value)

@@ -4,6 +4,7 @@ The window implements this; panels and kit widgets know only the protocol, so a 
 """
 
 from collections.abc import Coroutine, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from studio.kit.history import History
@@ -21,6 +22,18 @@ class Session(Protocol):
 
     async def call(self, method: str, **params: Any) -> Any:
         """Asks the engine; the answer is JSON. Raises StudioError."""
+        ...
+
+    async def call_frames(self, method: str, frames: Sequence[bytes] = (), **params: Any) -> tuple[Any, list[bytes]]:
+        """Like call, with raw bytes beside the request and beside the answer."""
+        ...
+
+    async def put_input(self, data: bytes, suffix: str) -> str:
+        """Keeps bytes as an input file and gives the name that params hold (`input:…`)."""
+        ...
+
+    def input_path(self, value: str) -> Path:
+        """The file of an InputFile value. Raises StudioError when it is gone."""
         ...
 
     async def submit(

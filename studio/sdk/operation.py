@@ -5,7 +5,7 @@ A backend is a class with `run(params, ctx)`. It computes only between two calls
 backend calls one of them after every token chunk, denoising step, training step or audio chunk.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,19 +72,39 @@ class JobContext(Protocol):
     device: str
     dtype: str
     models: Models
+    data: Path
+    """The studio's data folder: for files that people keep there, such as wildcards."""
+
+    steps: Path
+    """This job's folder for what it was like between two steps. Made by whoever writes; cleared when it is old."""
 
     def step(
-        self, done: int, total: int | None = None, *, rate: float | None = None, unit: str = "it", preview: Any = None
+        self,
+        done: int,
+        total: int | None = None,
+        *,
+        rate: float | None = None,
+        unit: str = "it",
+        preview: bytes | Sequence[bytes] | None = None,
     ) -> None:
         """One step boundary: reports progress, then waits for the device's baton if it went elsewhere.
 
         rate: units per second, measured by the caller, or None to let the worker measure.
-        preview: a small encoded picture (bytes) shown while the job runs.
+        preview: a small encoded picture (bytes) shown while the job runs; of a job that makes several, one for
+        each, b"" where there is nothing to show.
         """
         ...
 
     def check(self) -> None:
         """A step boundary without progress."""
+        ...
+
+    def steering(self) -> list[dict[str, Any]]:
+        """What people asked of this job since the last call, while it runs: the operation says what is understood."""
+        ...
+
+    def input(self, value: str) -> Path:
+        """The file of an InputFile field. Raises StudioError when none was given or it is gone."""
         ...
 
     def stage(self, title: str, done: int | None = None, total: int | None = None) -> None:
@@ -103,8 +123,20 @@ class JobContext(Protocol):
         """Writes a text result with its recipe; on disk before this returns."""
         ...
 
-    def save_file(self, suffix: str, kind: Kind, write: Callable[[Path], None], *, media: str) -> Artifact:
-        """Lets `write` fill a temporary file, embeds the recipe, publishes it. On disk before this returns."""
+    def save_file(
+        self,
+        suffix: str,
+        kind: Kind,
+        write: Callable[[Path], None],
+        *,
+        media: str,
+        params: dict[str, Any] | None = None,
+        facts: dict[str, Any] | None = None,
+    ) -> Artifact:
+        """Lets `write` fill a temporary file, embeds the recipe, publishes it. On disk before this returns.
+
+        params: values that this result's recipe has instead of the job's. facts: what is true of this result alone.
+        """
         ...
 
     def around_baton(self, enter: Callable[[], None], leave: Callable[[], None]) -> AbstractContextManager[None]:

@@ -6,7 +6,7 @@ fail at once with what is known.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -28,6 +28,10 @@ class Client(Protocol):
     closed: asyncio.Event
 
     async def call(self, method: str, **params: Any) -> Any: ...
+
+    async def call_with_frames(
+        self, method: str, frames: Sequence[bytes] = (), **params: Any
+    ) -> tuple[Any, list[bytes]]: ...
 
     async def close(self) -> None: ...
 
@@ -109,6 +113,14 @@ class Connection(QObject):
 
     async def call(self, method: str, **params: Any) -> Any:
         """Calls the engine. While it is starting this waits; StudioError code "engine-lost" when it is away."""
+        return await (await self._present()).call(method, **params)
+
+    async def call_frames(self, method: str, frames: Sequence[bytes] = (), **params: Any) -> tuple[Any, list[bytes]]:
+        """Like call, with raw bytes beside the request and beside the answer."""
+        return await (await self._present()).call_with_frames(method, frames, **params)
+
+    async def _present(self) -> Client:
+        """The client, once there is one. Raises StudioError code "engine-lost"."""
         if self._client is None and self.state is EngineState.STARTING:
             try:
                 await asyncio.wait_for(self._ready.wait(), WAIT_S)
@@ -121,7 +133,7 @@ class Connection(QObject):
             raise StudioError(
                 "The engine is not there", detail, "It is being started again; try once more.", code="engine-lost"
             )
-        return await self._client.call(method, **params)
+        return self._client
 
     async def come_back(self) -> bool:
         """Waits for an engine that went away; whether it came within half a minute."""

@@ -9,6 +9,7 @@ import traceback
 import uuid
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from studio.errors import StudioError
@@ -16,6 +17,7 @@ from studio.host.discover import Operation, Plugins
 from studio.host.loader import load_params
 from studio.kit.history import History
 from studio.kit.theme import Theme
+from studio.library import inputs
 from studio.paths import Paths
 from studio.sdk.params import Params
 from studio.ui.connection import Connection
@@ -95,6 +97,16 @@ class PanelSession:
 
     async def call(self, method: str, **params: Any) -> Any:
         return await self._services.connection.call(method, **params)
+
+    async def call_frames(self, method: str, frames: Sequence[bytes] = (), **params: Any) -> tuple[Any, list[bytes]]:
+        return await self._services.connection.call_frames(method, frames, **params)
+
+    async def put_input(self, data: bytes, suffix: str) -> str:
+        answer, _ = await self.call_frames("input.put", [data], suffix=suffix)
+        return str(answer["input"])
+
+    def input_path(self, value: str) -> Path:
+        return inputs.locate(self.paths.inputs, value)
 
     async def submit(
         self,

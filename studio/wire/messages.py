@@ -1,6 +1,6 @@
 """What engine and worker, and engine and client, say to each other. Plain dataclasses; no behaviour.
 
-Engine to worker: Run, Cancel, Pause, Resume, Prioritise, Prewarm, Unload, Shutdown.
+Engine to worker: Run, Cancel, Pause, Resume, Steer, Prioritise, Prewarm, Unload, Shutdown.
 Worker to engine: Hello, Running, Progress, Stream, Preview, Baton, Done, Failed, Cancelled, Paused,
 Resumed, Memory.
 Client to engine: Request. Engine to client: Reply, Event.
@@ -22,6 +22,7 @@ class Message:
 @dataclass(slots=True)
 class Run(Message):
     """Run a job. `folder`: where artifacts go. `receipt`: file written once when the job is complete.
+    data: the data folder, in which inputs and steps lie.
 
     backend: {"folder": plugin folder, "package": its package, "target": "module:Class"}; params likewise.
     recipe: the recipe without what only the worker knows. models: ref -> ModelInfo as a dictionary.
@@ -38,6 +39,7 @@ class Run(Message):
     models: Json = field(default_factory=dict)
     rank: int = 0
     attempt: int = 1
+    data: str = ""
     frames: list[bytes] = field(default_factory=list)
 
 
@@ -56,6 +58,15 @@ class Pause(Message):
 @dataclass(slots=True)
 class Resume(Message):
     job: str
+    frames: list[bytes] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Steer(Message):
+    """Something asked of a running job; its operation knows what `data` means."""
+
+    job: str
+    data: Json = field(default_factory=dict)
     frames: list[bytes] = field(default_factory=list)
 
 
@@ -129,7 +140,7 @@ class Stream(Message):
 
 @dataclass(slots=True)
 class Preview(Message):
-    """frames[0] is an encoded picture."""
+    """One encoded picture a frame, one frame for each thing the job makes; an empty one has nothing to show."""
 
     job: str
     media: str

@@ -7,11 +7,12 @@ import contextlib
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 
-from studio.library import writer
+from studio.library import inputs, writer
 from studio.sdk.artifact import Artifact, Kind, Recipe
 from studio.wire.messages import Progress, Run
 from studio.worker import provenance
@@ -29,10 +30,21 @@ class WorkerContext:
     """One job's context. `artifacts` and `facts`: what it has saved and noted so far."""
 
     def __init__(
-        self, run: Run, turn: Turn, baton: Baton, outbox: Outbox, device: Device, models: JobModels, hashes: Hashes
+        self,
+        run: Run,
+        turn: Turn,
+        baton: Baton,
+        outbox: Outbox,
+        device: Device,
+        models: JobModels,
+        hashes: Hashes,
+        steered: "SimpleQueue[dict[str, Any]] | None" = None,
     ):
         self.job, self.device, self.dtype = run.job, device.name, device.dtype
         self.models = models
+        self.data = Path(run.data) if run.data else Path(run.receipt).parent.parent
+        self.steps = self.data / "steps" / run.job
+        self._steered = steered or SimpleQueue()
         self.artifacts: list[Artifact] = []
         self.facts: dict[str, Any] = {}
         self._turn, self._baton, self._outbox, self._hashes = turn, baton, outbox, hashes
@@ -43,19 +55,36 @@ class WorkerContext:
         self._numbers = 0
 
     def step(
-        self, done: int, total: int | None = None, *, rate: float | None = None, unit: str = "it", preview: Any = None
+        self,
+        done: int,
+        total: int | None = None,
+        *,
+        rate: float | None = None,
+        unit: str = "it",
+        preview: bytes | Sequence[bytes] | None = None,
     ) -> None:
         measured = self._speed.at(done) if rate is None else float(rate)
         if measured is not None and not math.isfinite(measured):
             measured = None
         message = Progress(self.job, int(done), None if total is None else int(total), measured, unit)
-        self._outbox.progress(message, bytes(preview) if preview is not None else None)
+        pictures = [preview] if isinstance(preview, bytes | bytearray | memoryview) else preview or ()
+        self._outbox.progress(message, [bytes(picture) for picture in pictures])
         self.check()
 
     def check(self) -> None:
         began = time.monotonic()
         self._baton.boundary(self._turn, self._leave_all, self._enter_all)
         self._speed.waited += time.monotonic() - began
+
+    def steering(self) -> list[dict[str, Any]]:
+        found = []
+        with contextlib.suppress(Empty):
+            while True:
+                found.append(self._steered.get_nowait())
+        return found
+
+    def input(self, value: str) -> Path:
+        return inputs.locate(self.data / "inputs", value)
 
     def stage(self, title: str, done: int | None = None, total: int | None = None) -> None:
         self._turn.check()
@@ -71,8 +100,20 @@ class WorkerContext:
         recipe = self._complete()
         return self._keep(writer.publish_text(self._folder, recipe, text, stem=self._stem(), media=media))
 
-    def save_file(self, suffix: str, kind: Kind, write: Callable[[Path], None], *, media: str) -> Artifact:
+    def save_file(
+        self,
+        suffix: str,
+        kind: Kind,
+        write: Callable[[Path], None],
+        *,
+        media: str,
+        params: dict[str, Any] | None = None,
+        facts: dict[str, Any] | None = None,
+    ) -> Artifact:
         recipe = self._complete()
+        own = {"params": {**recipe.params, **provenance.plain(params or {})}}
+        own["facts"] = {**recipe.facts, **provenance.plain(facts or {})}
+        recipe = recipe.model_copy(update=own)
         return self._keep(
             writer.publish_file(self._folder, recipe, suffix, Kind(kind), media, write, stem=self._stem())
         )

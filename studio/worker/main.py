@@ -103,6 +103,8 @@ def _read(channel: BlockingChannel, runner: Runner, baton: Baton, residency: Res
                 baton.pause(message.job)
             case m.Resume():
                 baton.resume(message.job)
+            case m.Steer():
+                runner.steer(message.job, message.data)
             case m.Prioritise():
                 baton.prioritise(message.job, message.rank)
             case m.Prewarm():

@@ -9,6 +9,7 @@ import math
 import os
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from studio.wire.channel import BlockingChannel, Closed
@@ -70,15 +71,15 @@ class Outbox:
                 slot.text.append(text)
                 self._flush_due(slot, job)
 
-    def progress(self, message: Progress, preview: bytes | None = None) -> None:
+    def progress(self, message: Progress, preview: Sequence[bytes] = ()) -> None:
         """The first, the last and every newly named stage leave at once."""
         with self._lock:
             slot = self._slots.setdefault(message.job, _Slot())
             urgent = message.stage != slot.stage or message.done == message.total
             slot.stage = message.stage
             slot.progress = message
-            if preview:
-                slot.preview = Preview(message.job, _media(preview), [preview])
+            if any(preview):
+                slot.preview = Preview(message.job, _media(next(filter(None, preview))), list(preview))
             if urgent:
                 self._flush(slot, message.job, math.inf)
             else:

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from studio.errors import StudioError
@@ -44,6 +45,7 @@ class Runner:
         self._here: set[str] = set()
         self._beside: set[str] = set()
         self._before: dict[str, tuple[int, bool]] = {}
+        self._steered: dict[str, SimpleQueue[dict[str, Any]]] = {}
 
     def start(self, run: Run) -> None:
         """Puts the job in line. A job that is here already is not run a second time."""
@@ -52,10 +54,18 @@ class Runner:
             log.error("asked to run %s, which is running", run.job)
             return
         with self._counting:
+            self._steered[run.job] = SimpleQueue()
             self._here.add(run.job)
             if len(self._here) > 1:
                 self._beside |= self._here
         threading.Thread(target=self._job, args=(run, turn), name=f"job-{run.job[:12]}", daemon=True).start()
+
+    def steer(self, job: str, data: dict[str, Any]) -> None:
+        """Hands something on to a running job; of one that has ended nobody minds."""
+        with self._counting:
+            asked = self._steered.get(job)
+        if asked is not None:
+            asked.put(data)
 
     def prewarm(self, asked: Prewarm) -> None:
         """Imports a backend in the background, without the baton; what is wrong is said when a job needs it."""
@@ -92,6 +102,7 @@ class Runner:
         """Of a run: its peak, what was in use before it, whether its models were resident, whether it was alone."""
         before, warm = self._before.pop(job, (0, False))
         with self._counting:
+            self._steered.pop(job, None)
             self._here.discard(job)
             alone = job not in self._beside
             self._beside &= self._here
@@ -142,7 +153,8 @@ class Runner:
         turn.check()
         self._outbox.send(Running(run.job))
         models = JobModels(self._residency, self._hashes, turn, run.models)
-        ctx = WorkerContext(run, turn, self._baton, self._outbox, self._device, models, self._hashes)
+        steered = self._steered.get(run.job)
+        ctx = WorkerContext(run, turn, self._baton, self._outbox, self._device, models, self._hashes, steered)
         ctx.artifacts, ctx.facts = artifacts, facts
         backend().run(params, ctx)
 

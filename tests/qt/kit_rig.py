@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 from studio.errors import StudioError
 from studio.kit.history import History
 from studio.kit.theme import Theme
+from studio.library import inputs
 from studio.paths import Paths
 from studio.sdk.fields import FieldSpec, describe
 from studio.sdk.params import Density, Params, Prompt, Seed, Ui
@@ -86,6 +87,15 @@ class Session:
         if isinstance(answer, StudioError):
             raise answer
         return answer
+
+    async def call_frames(self, method: str, frames: Any = (), **params: Any) -> tuple[Any, list[bytes]]:
+        return await self.call(method, **params), []
+
+    async def put_input(self, data: bytes, suffix: str) -> str:
+        return inputs.keep(self.paths.inputs, data, suffix)
+
+    def input_path(self, value: str) -> Path:
+        return inputs.locate(self.paths.inputs, value)
 
     async def models(self, capability: str = "") -> list[dict[str, Any]]:
         self.calls.append(("models", {"capability": capability}))

@@ -15,6 +15,7 @@ from studio.host.loader import load_from, load_params
 from studio.kit.history import History
 from studio.kit.panel import Panel
 from studio.kit.theme import Theme
+from studio.library import inputs
 from studio.paths import Paths, bundled
 from studio.sdk.params import Params
 from studio.wire.messages import Event
@@ -289,6 +290,16 @@ class FakeSession:
         while method in self.held:
             await _Gate()
         return self.engine.answer(method, params)
+
+    async def call_frames(self, method: str, frames: Sequence[bytes] = (), **params: Any) -> tuple[Any, list[bytes]]:
+        answer = await self.call(method, **params)
+        return answer if isinstance(answer, tuple) else (answer, [])
+
+    async def put_input(self, data: bytes, suffix: str) -> str:
+        return inputs.keep(self.paths.inputs, data, suffix)
+
+    def input_path(self, value: str) -> Path:
+        return inputs.locate(self.paths.inputs, value)
 
     async def submit(
         self,

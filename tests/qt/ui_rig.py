@@ -5,7 +5,7 @@ import contextlib
 import json
 import textwrap
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +165,11 @@ class FakeClient:
         if method in self._engine.refuse:
             raise self._engine.refuse[method]
         return self._engine.answer(method, params)
+
+    async def call_with_frames(
+        self, method: str, frames: Sequence[bytes] = (), **params: Any
+    ) -> tuple[Any, list[bytes]]:
+        return await self.call(method, **params), []
 
     async def close(self) -> None:
         self.closed.set()

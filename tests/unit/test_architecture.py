@@ -54,7 +54,7 @@ def under(name: str, *packages: str) -> bool:
 
 
 def panel_files(plugin: Path) -> list[Path]:
-    return [path for path in sorted(plugin.glob("*.py")) if path.stem == "panel" or path.stem.startswith("ui_")]
+    return [path for path in sorted(plugin.glob("*.py")) if path.stem.startswith(("panel", "ui_"))]
 
 
 def broken_rules(plugin: Path) -> list[str]:
@@ -63,9 +63,9 @@ def broken_rules(plugin: Path) -> list[str]:
     panels = panel_files(plugin)
     for path in sorted(plugin.rglob("*.py")):
         for name in imports(path):
-            if path.name == "params.py":
+            if path.stem == "params" or path.stem.startswith("params_"):
                 allowed = top(name) in sys.stdlib_module_names | {"pydantic", "annotated_types"}
-                allowed = allowed or under(name, "studio.sdk", "studio.errors")
+                allowed = allowed or under(name, "studio.sdk", "studio.errors") or name.startswith(".")
             elif path in panels:
                 mine = under(name, "studio.sdk", "studio.kit", "studio.wire", "studio.errors") or name.startswith(".")
                 allowed = mine or top(name) in sys.stdlib_module_names | QT
@@ -144,6 +144,14 @@ def test_params_and_estimates_load_without_torch(plugin):
         for target in filter(None, (entry.params, entry.estimate)):
             for path in light_closure(plugin, target.partition(":")[0]):
                 assert not {top(name) for name in imports(path)} & HEAVY, path
+
+
+@pytest.mark.parametrize("plugin", PLUGINS, ids=lambda path: path.name)
+def test_panels_reach_nothing_heavy_in_their_plugin(plugin):
+    """Not even inside functions: a window that imports torch stands still for seconds."""
+    for panel in panel_files(plugin):
+        for path in light_closure(plugin, panel.stem):
+            assert not {top(name) for name in imports(path)} & HEAVY, f"{panel.name} reaches {path.name}"
 
 
 def test_the_manifests_of_the_bundled_plugins_are_valid_and_agree_with_their_params():

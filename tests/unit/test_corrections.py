@@ -79,7 +79,7 @@ def admission(tmp_path):
     (folder / "plugin.toml").write_text(MANIFEST)
     (folder / "params.py").write_text("from tests.unit.test_corrections import Wants, estimate\n")
     plugins = discover([tmp_path / "plugins"], installed=False)
-    return Admission(plugins, Catalogue([], None, tmp_path), Corrections(tmp_path / "memory.json"))
+    return Admission(plugins, Catalogue([], None, tmp_path), Corrections(tmp_path / "memory.json"), tmp_path / "inputs")
 
 
 def working(admission) -> int:

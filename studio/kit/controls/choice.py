@@ -1,14 +1,15 @@
 """One of several: a combo box. On or off: a switch."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPalette, QPen, QWheelEvent
-from PySide6.QtWidgets import QAbstractButton, QComboBox, QSizePolicy, QWidget
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPalette, QPen, QStandardItemModel, QWheelEvent
+from PySide6.QtWidgets import QAbstractButton, QComboBox, QListView, QSizePolicy, QWidget
 
 from studio.kit.controls.base import Control
 from studio.kit.session import Session
-from studio.kit.surface import Mirrored, mirror
+from studio.kit.surface import Mirrored, mirror, tip
 from studio.sdk.fields import FieldSpec
 
 
@@ -43,6 +44,19 @@ class ChoiceControl(Control):
         self.combo.activated.connect(self._chosen)
         self._value = spec.default
         self.set_value(spec.default)
+
+    def limit(self, choices: Sequence[Any] | None, why: str = "") -> None:
+        """Offers only these; None offers all. A value that is no longer offered stays, and is marked in the list."""
+        model = self.combo.model()
+        assert isinstance(model, QStandardItemModel)
+        for row, value in enumerate(self._values):
+            offered = choices is None or value is None or value in choices
+            item = model.item(row)
+            item.setEnabled(offered)
+            item.setToolTip("" if offered else tip(why))
+            view = self.combo.view()
+            if isinstance(view, QListView):
+                view.setRowHidden(row, not offered and value != self._value)
 
     def value(self) -> Any:
         return self._value

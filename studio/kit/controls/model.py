@@ -12,12 +12,21 @@ from studio.sdk.fields import FieldSpec
 
 
 class ModelControl(Control):
-    """`operation`: whose memory the fit is asked for; without it no fit is shown."""
+    """`operation`: whose memory the fit is asked for; without it no fit is shown. needed: "" is the default model,
+    else it is none."""
 
-    def __init__(self, spec: FieldSpec, session: Session, operation: str = "", parent: QWidget | None = None):
+    def __init__(
+        self,
+        spec: FieldSpec,
+        session: Session,
+        operation: str = "",
+        *,
+        needed: bool = True,
+        parent: QWidget | None = None,
+    ):
         super().__init__(spec, session, parent)
         capability = spec.ui.choices_from.removeprefix("hub:") if spec.ui.choices_from.startswith("hub:") else ""
-        self.picker = ModelPicker(session, capability)
+        self.picker = ModelPicker(session, capability, needed=needed)
         self.column.addWidget(self.picker)
         self.fit = FitLine(session, operation) if operation else None
         if self.fit is not None:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from studio.sdk.params import ModelRef, Params, Prompt, Seed
+from studio.sdk.params import InputFile, Item, ModelRef, Params, Prompt, Seed
 
 
 class Noop(Params):
@@ -66,3 +66,16 @@ class Model(Params):
     how: Literal["good", "error", "memory", "studio", "sticky"] = "good"
     load_ms: Annotated[float, Field(ge=0)] = 0.0
     steps: Annotated[int, Field(ge=0)] = 2
+
+
+class Piece(Item):
+    file: InputFile = ""
+    weight: Annotated[float, Field(ge=0, le=1)] = 0.5
+
+
+class Gather(Params):
+    """Reads its files, shows two previews a step, and ends after `steps` or when it is told to."""
+
+    file: InputFile
+    pieces: Annotated[list[Piece], Field(max_length=3)] = []
+    steps: Annotated[int, Field(ge=1)] = 2
