@@ -217,7 +217,8 @@ def sd15() -> Any:
 
     return StableDiffusionPipeline(
         vae=vae(scaling_factor=0.18215), text_encoder=clip_text(32, False), tokenizer=clip_tokenizer(), unet=unet(),
-        scheduler=_noise("PNDMScheduler", skip_prk_steps=True), safety_checker=None, feature_extractor=None, requires_safety_checker=False,
+        scheduler=_noise("PNDMScheduler", skip_prk_steps=True), safety_checker=None,
+        feature_extractor=None, requires_safety_checker=False,
     )  # fmt: skip
 
 
@@ -260,8 +261,8 @@ def _flux(pipeline: str, guided: bool) -> Any:
         joint_attention_dim=32, pooled_projection_dim=32, guidance_embeds=guided, axes_dims_rope=(4, 4, 8),
     )  # fmt: skip
     return getattr(diffusers, pipeline)(
-        scheduler=_flow(use_dynamic_shifting=True), vae=vae(16, quant=False, scaling_factor=0.3611, shift_factor=0.1159),
-        text_encoder=clip_text(32, False), tokenizer=clip_tokenizer(), text_encoder_2=t5_text(),
+        scheduler=_flow(use_dynamic_shifting=True),
+        vae=vae(16, quant=False, scaling_factor=0.3611, shift_factor=0.1159), text_encoder=clip_text(32, False), tokenizer=clip_tokenizer(), text_encoder_2=t5_text(),
         tokenizer_2=t5_tokenizer(), transformer=network,
     )  # fmt: skip
 
