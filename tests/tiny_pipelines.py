@@ -119,7 +119,7 @@ def clip_text(hidden: int, projected: bool, layers: int = 3) -> Any:
         hidden_size=hidden,
         intermediate_size=hidden * 2,
         num_hidden_layers=layers,
-        num_attention_heads=max(1, hidden // 64) if projected else 4,
+        num_attention_heads=max(1, hidden // 64),
         max_position_embeddings=77,
         projection_dim=hidden,
         hidden_act="gelu" if projected else "quick_gelu",
@@ -180,7 +180,7 @@ def vae(channels: int = 4, *, quant: bool = True, **more: Any) -> Any:
     from diffusers import AutoencoderKL
 
     return AutoencoderKL(
-        block_out_channels=(16, 32), norm_num_groups=8, layers_per_block=1, latent_channels=channels,
+        block_out_channels=(16, 32), norm_num_groups=16, layers_per_block=1, latent_channels=channels,
         down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2,
         use_quant_conv=quant, use_post_quant_conv=quant, sample_size=64, **more,
     )  # fmt: skip
@@ -190,7 +190,7 @@ def unet(**more: Any) -> Any:
     from diffusers import UNet2DConditionModel
 
     settings: dict[str, Any] = {
-        "sample_size": 32, "block_out_channels": (32, 64), "layers_per_block": 1, "norm_num_groups": 16,
+        "sample_size": 32, "block_out_channels": (32, 64), "layers_per_block": 1, "norm_num_groups": 32,
         "down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D"), "attention_head_dim": 8,
         "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D"), "cross_attention_dim": 32,
     }  # fmt: skip
@@ -262,8 +262,8 @@ def _flux(pipeline: str, guided: bool) -> Any:
     )  # fmt: skip
     return getattr(diffusers, pipeline)(
         scheduler=_flow(use_dynamic_shifting=True),
-        vae=vae(16, quant=False, scaling_factor=0.3611, shift_factor=0.1159), text_encoder=clip_text(32, False), tokenizer=clip_tokenizer(), text_encoder_2=t5_text(),
-        tokenizer_2=t5_tokenizer(), transformer=network,
+        vae=vae(16, quant=False, scaling_factor=0.3611, shift_factor=0.1159), text_encoder=clip_text(32, False),
+        tokenizer=clip_tokenizer(), text_encoder_2=t5_text(), tokenizer_2=t5_tokenizer(), transformer=network,
     )  # fmt: skip
 
 
