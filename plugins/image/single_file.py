@@ -1,0 +1,5 @@
+"""placeholder"""
+
+
+def read_file(info, family, dtype, quantised="none"):
+    raise NotImplementedError
