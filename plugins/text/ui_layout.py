@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
+from studio.kit.column import ControlsColumn
 from studio.kit.density import DensitySwitch
 from studio.kit.empty import EmptyState
 from studio.kit.fit import FitLine
@@ -21,7 +22,6 @@ from .ui_starter import StarterCard
 from .ui_work import WorkArea
 
 READABLE = 960
-STYLE = "QFrame#controls { border: none; border-left: 1px solid @line; }"
 OWN = ("prompt", "model")
 """Params with a place of their own, outside of the form."""
 
@@ -42,7 +42,6 @@ class TextLayout(QWidget):
     ):
         super().__init__(parent)
         self._session = session
-        session.theme.extend("text", STYLE)
         shape = session.theme.shape
         self._one, self._two, self._three = (shape("space", name) for name in ("one", "two", "three"))
         self.form = ParamsForm(params, session, exclude=OWN)
@@ -66,7 +65,7 @@ class TextLayout(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
         row.addLayout(self._left(title), 1)
-        row.addWidget(self._right())
+        row.addWidget(ControlsColumn(session.theme, [self.form], [self.fit], [self.generate, self.stop]))
         for wanted in (self.density.changed, self.form.density_wanted):
             wanted.connect(self.set_density)
             wanted.connect(self.density_changed)
@@ -93,37 +92,6 @@ class TextLayout(QWidget):
         column.addWidget(self._stack, 1)
         column.addLayout(self._foot)
         return column
-
-    def _right(self) -> QFrame:
-        side = QFrame()
-        side.setObjectName("controls")
-        side.setFixedWidth(self._session.theme.shape("size", "column"))
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        inside = QWidget()
-        padded = QVBoxLayout(inside)
-        padded.setContentsMargins(self._two, self._two, self._two, self._one)
-        padded.addWidget(self.form)
-        padded.addStretch(1)
-        scroll.setWidget(inside)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(self._one)
-        buttons.addWidget(self.generate, 1)
-        buttons.addWidget(self.stop)
-        below = QVBoxLayout()
-        below.setContentsMargins(self._two, self._one, self._two, self._two)
-        below.setSpacing(self._one)
-        below.addWidget(self.fit)
-        below.addLayout(buttons)
-        column = QVBoxLayout(side)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(scroll, 1)
-        column.addLayout(below)
-        return side
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Lines stay short enough to read: on a wide window the column of texts stands in the middle."""

@@ -34,6 +34,10 @@ class FitLine(QWidget):
         self.answer = ""
         self.hide()
 
+    def set_operation(self, operation: str) -> None:
+        """Another operation's memory is asked for from now on."""
+        self._operation = operation
+
     def check(self, params: dict[str, Any]) -> None:
         self._params = params
         self._round += 1

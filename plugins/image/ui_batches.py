@@ -1,0 +1,162 @@
+"""What the image panel asked for, as data: batches of pictures, each growing into a file. Imports no Qt."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from studio.kit.results import JobResult, JobResults, plural, rate_words, state_words
+
+ASKED = {"stop": "Stopping", "drop": "Taken out", "save": "Saving"}
+
+
+@dataclass
+class Picture:
+    """One picture of a batch. frame: the newest preview, encoded. path: its file, once it is on disk.
+
+    recipe: what its file says it was made with, as far as it was read. asked: what was steered while it runs.
+    """
+
+    number: int
+    frame: bytes = b""
+    artifact: str = ""
+    path: str = ""
+    recipe: dict[str, Any] = field(default_factory=dict)
+    asked: str = ""
+    gone: str = ""
+    trashed: bool = False
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return dict(self.recipe.get("facts") or {})
+
+    @property
+    def done(self) -> bool:
+        return bool(self.path)
+
+
+@dataclass
+class Batch(JobResult):
+    """One job and its pictures, by number. hidden: numbers of those that were deleted here."""
+
+    pictures: list[Picture] = field(default_factory=list)
+    hidden: set[str] = field(default_factory=set)
+
+    @property
+    def shown(self) -> list[Picture]:
+        """Pictures there is something to see of, or will be."""
+        return [picture for picture in self.pictures if not picture.artifact or picture.artifact not in self.hidden]
+
+    def picture(self, number: int) -> Picture | None:
+        return next((picture for picture in self.pictures if picture.number == number), None)
+
+    def seed_of(self, picture: Picture) -> int | None:
+        """Its own seed: from its file where that was read, else as the batch counts them."""
+        own = (picture.recipe.get("params") or {}).get("seed", picture.facts.get("seed"))
+        if isinstance(picture.facts.get("seed"), int):
+            return picture.facts["seed"]
+        if isinstance(own, int) and picture.recipe:
+            return own
+        return None if self.seed is None else (self.seed + picture.number) % 2**32
+
+    def update(self, job: dict[str, Any]) -> None:
+        super().update(job)
+        if self.ended:
+            self._settle()
+        else:
+            self._expect(max(1, int(self.params.get("count") or 1)))
+
+    def begun_anew(self) -> None:
+        self.pictures = []
+
+    def queued_again(self) -> None:
+        self.pictures = []
+
+    def take_frames(self, frames: Iterable[bytes]) -> list[int]:
+        """The previews of one step, one for each picture; b"" has nothing new. Numbers of those that changed."""
+        frames = list(frames)
+        if self.ended:
+            return []
+        self._expect(len(frames))
+        changed = []
+        for picture, frame in zip(self.pictures, frames, strict=False):
+            if frame and frame != picture.frame:
+                picture.frame = frame
+                changed.append(picture.number)
+        return changed
+
+    def _expect(self, count: int) -> None:
+        self.pictures += [Picture(number) for number in range(len(self.pictures), count)]
+
+    def _settle(self) -> None:
+        """It has ended: pictures are what lies on disk. Each keeps its preview until its file was read."""
+        known = {picture.artifact: picture for picture in self.pictures if picture.artifact}
+        frames = {picture.number: picture.frame for picture in self.pictures}
+        found = []
+        images = [artifact for artifact in self.artifacts if artifact.get("kind", "image") == "image"]
+        for at, artifact in enumerate(images):
+            id, number = str(artifact.get("id", "")), self._number(artifact, at)
+            picture = known.get(id) or Picture(number, frames.get(number, b""))
+            picture.artifact, picture.path, picture.asked = id, str(artifact.get("path", "")), ""
+            found.append(picture)
+        self.pictures = found
+
+    def _number(self, artifact: dict[str, Any], at: int) -> int:
+        """Which picture of the batch a file is: as the job noted it, else in the order of saving."""
+        noted = (self.facts.get("pictures") or {}) if isinstance(self.facts.get("pictures"), dict) else {}
+        number = (noted.get(str(artifact.get("id"))) or {}).get("number")
+        return number if isinstance(number, int) else at
+
+
+class Batches(JobResults[Batch]):
+    """All batches of one panel. `deleted`: artifacts that are hidden, because the person deleted them."""
+
+    def __init__(self, origin: str):
+        super().__init__(origin, self._batch)
+        self.deleted: set[str] = set()
+
+    def _batch(self, id: str, params: dict[str, Any]) -> Batch:
+        return Batch(id, params, hidden=self.deleted)
+
+    def newest_first(self) -> list[Batch]:
+        """Without those all of whose pictures were deleted."""
+        found = [batch for batch in reversed(self.shown()) if not (batch.ended and batch.pictures and not batch.shown)]
+        return found
+
+    def by_artifacts(self, ids: set[str]) -> list[tuple[Batch, Picture]]:
+        every = ((batch, picture) for batch in self._by_id.values() for picture in batch.pictures)
+        return [(batch, picture) for batch, picture in every if picture.artifact in ids and picture.artifact]
+
+
+def status(batch: Batch) -> str:
+    """What is going on, or how it ended, in one line for a person."""
+    progress = batch.progress
+    parts = (_count(progress), rate_words(progress.get("rate"), str(progress.get("unit") or "it")), _left(progress))
+    if words := state_words(batch, " · ".join(part for part in parts if part)):
+        return words
+    ending = ["Stopped"] if batch.state == "cancelled" else []
+    ending.append(plural(len(batch.shown), "picture") if batch.shown else "No picture was saved")
+    steps = batch.params.get("steps")
+    if isinstance(steps, int) and batch.shown:
+        ending.append(plural(steps, "step"))
+    seconds = batch.facts.get("seconds")
+    if isinstance(seconds, int | float):
+        ending.append(f"{seconds:.1f} s")
+    return " · ".join(ending)
+
+
+def _count(progress: dict[str, Any]) -> str:
+    done, total = progress.get("done"), progress.get("total")
+    if not isinstance(done, int):
+        return ""
+    return f"Step {done:,} of {total:,}" if total else f"Step {done:,}"
+
+
+def _left(progress: dict[str, Any]) -> str:
+    """The time until the end, as 0:05 or 1:02:03."""
+    done, total, rate = progress.get("done"), progress.get("total"), progress.get("rate")
+    if not total or not isinstance(rate, int | float) or rate <= 0 or not isinstance(done, int):
+        return ""
+    seconds = round(max(0, total - done) / rate)
+    hours, minutes = seconds // 3600, seconds // 60 % 60
+    clock = f"{hours}:{minutes:02d}:{seconds % 60:02d}" if hours else f"{minutes}:{seconds % 60:02d}"
+    return f"{clock} left"

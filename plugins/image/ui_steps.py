@@ -1,0 +1,103 @@
+"""What a picture was like between its steps: files that its job left behind, and a slider through them."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QWidget
+
+from studio.kit.controls.number import StillSlider
+from studio.kit.surface import label, name
+
+NAMED = re.compile(r"(\d+)-(\d+)\.(jpg|safetensors)")
+
+
+@dataclass(frozen=True)
+class Step:
+    """`number` steps are done. latents: what painting can go on from, "" when they were not kept."""
+
+    number: int
+    picture: str
+    latents: str
+
+
+def steps_of(steps: Path, job: str, picture: int) -> list[Step]:
+    """The steps of one picture that there are files of, in order. None where they were cleared."""
+    found: dict[int, dict[str, str]] = {}
+    folder = steps / job
+    if not job or not folder.is_dir():
+        return []
+    for path in folder.iterdir():
+        named = NAMED.fullmatch(path.name)
+        if named and int(named[1]) == picture:
+            found.setdefault(int(named[2]), {})[named[3]] = str(path)
+    return [Step(number, f.get("jpg", ""), f.get("safetensors", "")) for number, f in sorted(found.items())]
+
+
+class StepScrubber(QWidget):
+    """A slider through the steps; its far end is the picture as it is now. picked(Step or None)."""
+
+    picked = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None):
+        super().__init__(parent)
+        self._steps: list[Step] = []
+        self._end = "Result"
+        self.slider = StillSlider(Qt.Orientation.Horizontal)
+        name(self.slider, "Step", "Shows the picture as it was after each step; the far end is the result")
+        self.words = label(small=True)
+        self.words.setMinimumWidth(96)
+        line = QHBoxLayout(self)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(8)
+        line.addWidget(label("Steps", muted=True))
+        line.addWidget(self.slider, 1)
+        line.addWidget(self.words)
+        self.slider.valueChanged.connect(self._on_value)
+        self.show_steps([], "Result")
+
+    def show_steps(self, steps: list[Step], end: str) -> None:
+        """New steps are added in front of the end; a step that is chosen stays chosen. `end`: what the end is called."""
+        chosen = self.step()
+        if steps == self._steps and end == self._end:
+            return
+        self._steps, self._end = list(steps), end
+        self.slider.blockSignals(True)
+        self.slider.setRange(0, len(steps))
+        at = next(
+            (i for i, step in enumerate(steps) if chosen is not None and step.number == chosen.number), len(steps)
+        )
+        self.slider.setValue(at)
+        self.slider.blockSignals(False)
+        self.setVisible(bool(steps))
+        self._say()
+        if chosen is not None and self.step() is None:
+            self.picked.emit(None)
+
+    def step(self) -> Step | None:
+        """The step that is chosen; None is the picture as it is now."""
+        at = self.slider.value()
+        return self._steps[at] if at < len(self._steps) else None
+
+    def choose(self, number: int | None) -> None:
+        at = next((i for i, step in enumerate(self._steps) if step.number == number), len(self._steps))
+        self.slider.setValue(at)
+
+    def choose_end(self) -> None:
+        self.slider.setValue(len(self._steps))
+
+    def choose_middle(self) -> None:
+        """The step half-way: where a branch may still change much."""
+        usable = [at for at, step in enumerate(self._steps) if step.latents]
+        if usable:
+            self.slider.setValue(usable[len(usable) // 2])
+
+    def _say(self) -> None:
+        step = self.step()
+        self.words.setText(self._end if step is None else f"After step {step.number}")
+        self.slider.setAccessibleDescription(self.words.text())
+
+    def _on_value(self, _value: int) -> None:
+        self._say()
+        self.picked.emit(self.step())
