@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from studio.engine import crash, recovery
+from studio.engine import crash, housekeeping, recovery
 from studio.engine.admission import Admission, machine_budget
 from studio.engine.bus import Bus
 from studio.engine.corrections import Corrections
@@ -66,6 +66,8 @@ class Engine:
         )
         self._budget = machine_budget()
         self._opening: asyncio.Task[None] | None = None
+        self._tidying: asyncio.Task[Any] | None = None
+        self._tidied = float("-inf")
 
     # Settings that others ask for ---------------------------------------------------------------------
 
@@ -138,11 +140,23 @@ class Engine:
             self.notices.append(notice)
             self._complain(notice)
         self.supervisor.start()
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """Clears old steps in a thread, now and then."""
+        now = asyncio.get_running_loop().time()
+        if now - self._tidied < housekeeping.PAUSE_S or (self._tidying and not self._tidying.done()):
+            return
+        self._tidied = now
+        busy = {job.id for job in self.queue.jobs.values() if job.state not in ENDED}
+        self._tidying = asyncio.create_task(asyncio.to_thread(housekeeping.trim_steps, self.paths.steps, busy))
 
     async def stop(self) -> None:
         """Stops workers, lets what they said last become durable, closes the journal."""
         if self._opening is not None:
             await self._opening
+        if self._tidying is not None:
+            await asyncio.wait([self._tidying])
         await self.supervisor.stop()
         await self.hearing.settle()
         await self.dispatch.settle()
@@ -191,6 +205,7 @@ class Engine:
             self.live.forget(job["id"])
             if job["artifacts"]:
                 self.results.add(job["artifacts"])
+            self._tidy()
         self.publish_counts()
 
     def _complain(self, error: StudioError) -> None:
