@@ -58,6 +58,9 @@ class Control(Item):
     map: Literal["given", "canny", "depth", "pose", "scribble"] = Field(
         default="given", description="given: the picture is the map already; else the map is made from it."
     )
+    reader: Annotated[str, Ui(widget="model", choices_from="hub:depth-estimation")] = Field(
+        default="", title="Seen by", description="For depth and pose: the model that sees it in the picture."
+    )
     weight: Annotated[float, slider("", 0, 2, 0.05)] = Field(
         default=1.0, ge=0, le=3, description="How strictly the map is followed."
     )

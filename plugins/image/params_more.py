@@ -34,7 +34,10 @@ class Upscale(Params):
         default="", description="A learned upscaler (compact or RRDB); empty enlarges with Lanczos."
     )
     refine: Annotated[float, slider("Details", 0, 1)] = Field(
-        default=0.3, ge=0, le=1, description="How much is painted anew in tiles; 0 leaves the enlarged picture as it is."
+        default=0.3,
+        ge=0,
+        le=1,
+        description="How much is painted anew in tiles; 0 leaves the enlarged picture as it is.",
     )
     steps: Annotated[int, Ui(group="Details", soft_min=1, soft_max=60)] = Field(
         default=20, ge=1, le=500, description="Denoising steps of a full pass; the refinement runs its share of them."
@@ -83,7 +86,7 @@ class Map(Params):
         default="canny", description="canny: edges; depth: near and far; pose: people's joints; scribble: rough lines."
     )
     model: Annotated[str, Ui(widget="model", group="Model", choices_from="hub:depth-estimation")] = Field(
-        default="", description="For depth and pose: the model that sees it; empty for the first that is installed."
+        default="", description="For depth and pose: the model that sees it. canny and scribble need none."
     )
     low: Annotated[int, Ui(group="Map", soft_min=0, soft_max=255)] = Field(
         default=100, ge=0, le=255, title="Low threshold", description="Edges weaker than this are left out."
