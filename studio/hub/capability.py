@@ -93,7 +93,8 @@ _ENDINGS = (
 )
 _PIPELINES = (
     (re.compile(r"Inpaint"), "image-inpainting"),
-    (re.compile(r"Img2Img|Upscale|Pix2Pix|ImageVariation|Edit|Kontext"), "image-to-image"),
+    (re.compile(r"Kontext|ImageEdit"), "image-editing"),
+    (re.compile(r"Img2Img|Upscale|Pix2Pix|ImageVariation|Edit"), "image-to-image"),
     (re.compile(r"ImageToVideo|VideoDiffusionPipeline$"), "image-to-video"),
     (re.compile(r"Video|Animate|Mochi|HunyuanVideo|Wan(?!d)|LTX|CogVideo|TextToVideo"), "text-to-video"),
     (re.compile(r"Audio|Music|StableAudio"), "text-to-audio"),
@@ -117,6 +118,13 @@ falcon mamba mamba2 falcon_mamba bloom opt mpt olmo olmo2 stablelm starcoder2 co
 ctrl xglm persimmon recurrent_gemma jamba zamba smollm3 deepseek_v2 deepseek_v3 glm glm4
 """
 _CAUSAL_TYPES = frozenset(_CAUSAL.split())
+# What the same weights do through another pipeline of their family.
+_ALSO = (
+    (re.compile(r"^LTX(Condition)?Pipeline$"), ("image-to-video",)),
+    (re.compile(r"^LTXImageToVideo"), ("text-to-video",)),
+    (re.compile(r"^FluxKontext"), ("text-to-image",)),
+    (re.compile(r"^Flux2"), ("image-editing",)),
+)
 # A model of these works on text that a tokenizer must cut into tokens first.
 _ON_TEXT = """
 text-generation text2text-generation fill-mask text-classification token-classification question-answering
@@ -163,16 +171,9 @@ def of_pipeline(name: str, tag: str) -> str:
     return next((capability for pattern, capability in _PIPELINES if pattern.search(name)), tag or UNKNOWN)
 
 
-def of_tensors(names: Iterable[str]) -> str:
-    """The capability of a single file without a configuration, by the names of its tensors."""
-    for name in names:
-        if re.search(r"lora_(A|B|up|down|unet|te)|\.lora\.|hada_w|lokr_w|oft_", name):
-            return "adapter"
-        if name.startswith("model.diffusion_model."):
-            return "text-to-image"
-        if name.startswith(("emb_params", "clip_g", "clip_l", "string_to_param")):
-            return "embedding"
-    return UNKNOWN
+def also(name: str) -> tuple[str, ...]:
+    """What else a diffusers pipeline's weights can do, by its class name."""
+    return next((more for pattern, more in _ALSO if pattern.search(name)), ())
 
 
 def needs_tokenizer(capability: str) -> bool:

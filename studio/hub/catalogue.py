@@ -16,14 +16,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from studio.errors import StudioError
-from studio.hub import inspect, pipeline
+from studio.hub import companions, inspect, pipeline
 from studio.hub.checked_json import read_json
 from studio.hub.entry import ModelEntry
 from studio.hub.walk import FOLDER_LIMIT, Place, Walk, place_of
 from studio.library import atomic
 from studio.paths import bundled
 
-RULES = 3  # raised when a look at the same files may say something else than before
+RULES = 4  # raised when a look at the same files may say something else than before
 _MEMORY_LIMIT = 256 << 20
 
 
@@ -82,14 +82,15 @@ class Catalogue:
             if now.keys() != before.keys() or any(before[path] is not seen for path, seen in now.items()):
                 self._seen = now
                 self._remember(now)
-            self._models = sorted(models.values(), key=lambda entry: (not entry.starter, entry.id.lower(), entry.id))
+            found = companions.paired(models.values())
+            self._models = sorted(found, key=lambda entry: (not entry.starter, entry.id.lower(), entry.id))
             self._folders = folders
             return list(self._models)
 
     def models(self, capability: str = "") -> list[ModelEntry]:
         """What the last scan found (a first one is made when there was none), broken ones included."""
         found = self.scan() if self._models is None else self._models
-        return [entry for entry in found if capability in ("", entry.capability)]
+        return [entry for entry in found if entry.can(capability)]
 
     def find(self, ref: str, capability: str = "") -> ModelEntry:
         """The model with the id or path `ref`; "" is the default one for `capability`.
@@ -98,7 +99,7 @@ class Catalogue:
         a broken model is returned: its `require_usable()` raises.
         """
         models = self.models()
-        fitting = [entry for entry in models if capability in ("", entry.capability)]
+        fitting = [entry for entry in models if entry.can(capability)]
         if not ref:
             usable = [entry for entry in fitting if entry.problem is None]
             if usable:
@@ -116,7 +117,7 @@ class Catalogue:
         if len(named) == 1:
             return named[0]
         if (outside := _outside(ref)) is not None:
-            return outside
+            return next(companions.paired([outside], beside=models))
         raise _unknown(ref, fitting)
 
     def _scan_root(

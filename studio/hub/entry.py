@@ -13,6 +13,7 @@ class ModelEntry(BaseModel):
     """A model on disk, usable or not. Sizes in bytes; `context` in tokens; empty and 0 mean "not known".
 
     problem: a StudioError as a dictionary; such a model is listed and refused. notes: what is worth knowing.
+    also: what it can do beside its capability.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -21,6 +22,7 @@ class ModelEntry(BaseModel):
     path: str
     layout: Literal["huggingface", "diffusers", "file"]
     capability: str = UNKNOWN
+    also: tuple[str, ...] = ()
     family: str = ""
     size: int = 0
     parameters: int = 0
@@ -32,6 +34,10 @@ class ModelEntry(BaseModel):
     notes: tuple[str, ...] = ()
     config: dict[str, Any] = Field(default_factory=dict)
     starter: bool = False
+
+    def can(self, capability: str) -> bool:
+        """Whether it does `capability`; everything does ""."""
+        return capability in ("", self.capability, *self.also)
 
     def to_info(self, sha256: str = "") -> ModelInfo:
         """As backends and estimates see it."""

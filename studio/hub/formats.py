@@ -37,13 +37,17 @@ PICKLE_HINT = (
 
 @dataclass(frozen=True)
 class Header:
-    """What a safetensors header says. dtypes: type -> bytes; names: of all tensors; size: of the whole file."""
+    """What a safetensors header says. dtypes: type -> bytes; names: of all tensors; size: of the whole file.
+
+    shapes: by the names of the tensors.
+    """
 
     size: int
     parameters: int
     dtypes: dict[str, int] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     metadata: dict[str, str] = field(default_factory=dict)
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def dtype(self) -> str:
@@ -88,7 +92,8 @@ def read_header(path: Path) -> Header:
         raise truncated(path, whole, status.st_size)
     if status.st_size > whole:
         raise broken(path, f"{status.st_size - whole:,} bytes follow its last tensor, which should not be there.")
-    return Header(status.st_size, parameters, dtypes, tuple(table), metadata)
+    shapes = {name: tuple(entry["shape"]) for name, entry in table.items()}
+    return Header(status.st_size, parameters, dtypes, tuple(table), metadata, shapes)
 
 
 def read_shards(index: Path) -> list[tuple[Path, Header]]:

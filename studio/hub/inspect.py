@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.errors import StudioError
-from studio.hub import capability, config
+from studio.hub import capability, config, gguf, tensors
 from studio.hub.card import Card, read_card
 from studio.hub.checked_json import broken, read_json
 from studio.hub.entry import ModelEntry
@@ -42,7 +42,8 @@ def huggingface(folder: Path, names: Iterable[str], identity: str, starter: bool
     try:
         entry |= _described(folder, files, card, notes)
         refuse_escapes(folder, files)
-        headers = weights_of(folder, files)
+        stem = "diffusion_pytorch_model" if "_class_name" in entry.get("config", {}) else "model"
+        headers = weights_of(folder, files, stem)
         entry |= totals(header for _, header in headers)
         if "adapter_config.json" not in files:
             config.check_budget(entry.get("config", {}), entry["parameters"], folder / "config.json")
@@ -64,11 +65,16 @@ def lone_file(path: Path, identity: str, starter: bool = False) -> ModelEntry:
         refuse_escapes(path.parent, {path.name})
         if path.suffix.lower() == ".gguf" or not WEIGHTS.search(path.name):
             entry["size"] = path.stat().st_size
-            problem = _not_safetensors(path)
+            if path.suffix.lower() != ".gguf":
+                raise _not_safetensors(path)
+            head = gguf.read_gguf(path)
+            entry |= {"parameters": head.parameters, "dtype": head.dtype} | tensors.network(head.shapes, path.name)
+            if "capability" not in entry:
+                raise gguf.problem_of(path, head)
         else:
             header = read_header(path)
             entry |= totals([header])
-            entry["capability"] = capability.of_tensors(header.names)
+            entry |= tensors.told(header.shapes, path.name)
     except StudioError as error:
         problem = error
     except OSError as error:
@@ -185,6 +191,8 @@ def _described(folder: Path, files: set[str], card: Card, notes: list[str]) -> d
     kept, dangerous = config.safe_config_and_keys(folder / "config.json")
     if dangerous:
         notes.append(f"Its configuration asks for code of its own ({', '.join(dangerous)}). That is not run.")
+    if part := tensors.component(kept):
+        return part | {"config": config.small(part["config"])}
     named = kept.get("architectures")
     architectures = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
     family = kept.get("model_type")

@@ -32,7 +32,7 @@ def diffusers(folder: Path, names: set[str], identity: str, starter: bool = Fals
         name = name[-1] if isinstance(name, list) and name else name
         if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_]\w{0,100}", name):
             raise broken(folder / INDEX, "It does not name a pipeline.", code="bad-config")
-        entry |= {"family": name, "capability": capability.of_pipeline(name, card.tag)}
+        entry |= {"family": name, "capability": capability.of_pipeline(name, card.tag), "also": capability.also(name)}
         refuse_escapes(folder, names)
         headers: list[Header] = []
         parts: dict[str, Any] = {}
@@ -46,7 +46,8 @@ def diffusers(folder: Path, names: set[str], identity: str, starter: bool = Fals
                 "Download the model again, completely.",
                 code="missing-weights",
             )
-        entry |= totals(headers) | {"config": {"_class_name": name, "components": parts}}
+        kept = config.small({key: value for key, value in index.items() if not isinstance(value, list | dict)})
+        entry |= totals(headers) | {"config": {"_class_name": name, "settings": kept, "components": parts}}
         if any(path.suffix == ".py" for part in ("", *parts) for path in (folder / part).iterdir()):
             notes.append("The folder holds Python files. They are ignored.")
     except StudioError as error:

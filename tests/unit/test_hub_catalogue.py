@@ -87,6 +87,7 @@ def test_a_model_is_described(root, catalogue):
         "path": str(folder),
         "layout": "huggingface",
         "capability": "text-generation",
+        "also": (),
         "family": "llama",
         "size": (folder / "model.safetensors").stat().st_size,
         "parameters": 2,
@@ -365,7 +366,7 @@ def test_lone_files_and_adapters(root, catalogue):
     entries = {entry.id: entry for entry in catalogue.scan()}
     assert {(e.id, e.capability, (e.problem or {}).get("code")) for e in entries.values()} == {
         ("style.safetensors", "adapter", None),
-        ("sd15.safetensors", "text-to-image", None),
+        ("sd15.safetensors", "unknown", None),
         ("old.ckpt", "unknown", "pickle"),
         ("peft", "adapter", None),
     }

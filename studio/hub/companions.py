@@ -1,0 +1,71 @@
+"""Files that are only a part of a model, and the folders that hold their other parts.
+
+A checkpoint of a denoising network alone needs the text encoders and the autoencoder of a folder of its family; a
+checkpoint of Stable Diffusion holds everything but its tokenizers. Imports errors and hub.entry only.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from studio.errors import StudioError
+from studio.hub.entry import ModelEntry
+
+_FAMILIES = (
+    ("flux2", ("Flux2",)),
+    ("flux-kontext", ("FluxKontext",)),
+    ("flux", ("Flux", "FluxImg2Img", "FluxInpaint")),
+    ("sdxl", ("StableDiffusionXL",)),
+    ("sd3", ("StableDiffusion3",)),
+    ("sd15", ("StableDiffusion", "LatentConsistency")),
+    ("z-image", ("ZImage",)),
+    ("qwen-image-edit", ("QwenImageEdit",)),
+    ("qwen-image", ("QwenImage",)),
+    ("wan", ("Wan",)),
+    ("ltx", ("LTX",)),
+    ("chroma", ("Chroma",)),
+)
+# Families whose other parts are the same: one's folder serves the other's files.
+_SAME = {"flux-kontext": ("flux",), "flux": ("flux-kontext",), "qwen-image": ("qwen-image-edit",)}
+
+
+def base_of(entry: ModelEntry) -> str:
+    """The family of a pipeline folder, by the name of its class; "" when it is none of these."""
+    if entry.layout != "diffusers":
+        return ""
+    base = next((base for base, starts in _FAMILIES if entry.family.startswith(starts)), "")
+    unet = entry.config.get("components", {}).get("unet", {})
+    return "sd2" if base == "sd15" and unet.get("cross_attention_dim") == 1024 else base
+
+
+def paired(entries: Iterable[ModelEntry], beside: Iterable[ModelEntry] = ()) -> Iterator[ModelEntry]:
+    """The entries; those of lone files with the folder that completes them in `config["companion"]`.
+
+    A file that cannot do without one and has none is listed with what is missing. beside: where to look as well.
+    """
+    known = list(entries)
+    folders: dict[str, list[ModelEntry]] = {}
+    for entry in (*known, *beside):
+        if entry.problem is None and (base := base_of(entry)):
+            folders.setdefault(base, []).append(entry)
+    for entry in known:
+        yield _completed(entry, folders) if entry.layout == "file" and entry.problem is None else entry
+
+
+def _completed(entry: ModelEntry, folders: dict[str, list[ModelEntry]]) -> ModelEntry:
+    base = str(entry.config.get("base") or "")
+    if not entry.config.get("single_file") or not base:
+        return entry
+    fitting = [*folders.get(base, ()), *(folder for other in _SAME.get(base, ()) for folder in folders.get(other, ()))]
+    exact = [folder for folder in fitting if folder.family == entry.family]
+    if fitting:
+        best = max(exact or fitting, key=lambda folder: (not folder.starter, folder.parameters))
+        return entry.model_copy(update={"config": entry.config | {"companion": best.path}})
+    if not entry.config.get("needs"):
+        return entry
+    problem = StudioError(
+        "This file is a part of a model",
+        f"{entry.title} holds the network of a {entry.family.removesuffix('Pipeline')} model, but not its text "
+        "encoders, and no folder in the list has them.",
+        "Add a folder of the same family in diffusers' layout; the file then takes its other parts from there.",
+        code="needs-folder",
+    )
+    return entry.model_copy(update={"problem": problem.to_dict()})

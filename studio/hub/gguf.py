@@ -1,0 +1,125 @@
+"""Reads the head of a GGUF file: its notes and the names, types and shapes of its tensors; no tensor is loaded.
+
+Format: github.com/ggml-org/ggml/blob/master/docs/gguf.md, versions 2 and 3. Every length is checked against the
+file and a limit before memory is taken for it. Imports errors and checked_json only.
+"""
+
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from studio.errors import StudioError
+from studio.hub.checked_json import broken
+
+HEAD_LIMIT = 64 << 20
+TENSOR_LIMIT = 20_000
+NOTE_LIMIT = 10_000
+_SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+_STRING, _ARRAY = 8, 9
+TYPES = {
+    0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 6: "Q5_0", 7: "Q5_1", 8: "Q8_0", 10: "Q2_K", 11: "Q3_K", 12: "Q4_K",
+    13: "Q5_K", 14: "Q6_K", 15: "Q8_K", 30: "BF16",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class GgufHead:
+    """architecture: as the file names it ("flux", "llama"); dtype: the type most tensors have; shapes: in torch's
+    order."""
+
+    architecture: str
+    dtype: str
+    parameters: int
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+
+def read_gguf(path: Path) -> GgufHead:
+    """Raises StudioError when the file is not GGUF, cut short or absurd."""
+    try:
+        with path.open("rb") as file:
+            reader = _Reader(path, file)
+            if reader.take(4) != b"GGUF":
+                raise broken(path, "It is not in the GGUF format.", code="not-gguf")
+            version = reader.number("I")
+            if version not in (2, 3):
+                raise broken(path, f"It is GGUF of version {version}; 2 and 3 are read.", code="other-format")
+            tensors, notes = reader.number("Q"), reader.number("Q")
+            if tensors > TENSOR_LIMIT or notes > NOTE_LIMIT:
+                raise broken(path, f"It lists {tensors:,} tensors and {notes:,} notes.", code="unsafe")
+            kept = {}
+            for _ in range(notes):
+                key, kind = reader.text(), reader.number("I")
+                kept[key] = reader.value(kind)
+            return _head(path, reader, tensors, str(kept.get("general.architecture") or ""))
+    except (OSError, ValueError) as error:
+        raise broken(path, f"It cannot be read: {error}.", code="unreadable") from None
+
+
+def _head(path: Path, reader: "_Reader", tensors: int, architecture: str) -> GgufHead:
+    shapes: dict[str, tuple[int, ...]] = {}
+    amounts: dict[str, int] = {}
+    for _ in range(tensors):
+        name, axes = reader.text(), reader.number("I")
+        if axes > 8:
+            raise broken(path, f"The tensor {name[:80]!r} has {axes} axes.", code="unsafe")
+        shape = tuple(reversed([reader.number("Q") for _ in range(axes)]))
+        kind, _offset = reader.number("I"), reader.number("Q")
+        count = 1
+        for length in shape:
+            count *= length
+            if count > 1 << 62:
+                raise broken(path, f"The tensor {name[:80]!r} is absurdly large.", code="unsafe")
+        shapes[name] = shape
+        amounts[TYPES.get(kind, f"type {kind}")] = amounts.get(TYPES.get(kind, f"type {kind}"), 0) + count
+    most = max(amounts, key=lambda name: amounts[name], default="")
+    return GgufHead(architecture[:60], most.lower(), sum(amounts.values()), shapes)
+
+
+class _Reader:
+    """Little-endian values from the beginning of a file, at most HEAD_LIMIT bytes of them."""
+
+    def __init__(self, path: Path, file: BinaryIO):
+        self._path, self._file, self._left = path, file, HEAD_LIMIT
+
+    def take(self, count: int) -> bytes:
+        self._left -= count
+        if self._left < 0:
+            raise broken(self._path, f"Its head is longer than {HEAD_LIMIT:,} bytes.", code="unsafe")
+        data = self._file.read(count)
+        if len(data) < count:
+            raise broken(self._path, "It is a truncated file: it ends inside its head.", code="truncated")
+        return data
+
+    def number(self, code: str) -> Any:
+        return struct.unpack("<" + code, self.take(struct.calcsize(code)))[0]
+
+    def text(self) -> str:
+        return self.take(min(self.number("Q"), HEAD_LIMIT + 1)).decode("utf-8", "replace")
+
+    def value(self, kind: int, depth: int = 0) -> Any:
+        """A note's value; lists are passed over."""
+        if kind in _SCALARS:
+            return self.number(_SCALARS[kind])
+        if kind == _STRING:
+            return self.text()
+        if kind == _ARRAY and depth < 4:
+            inner, count = self.number("I"), self.number("Q")
+            if inner in _SCALARS:
+                self.take(min(count * struct.calcsize(_SCALARS[inner]), HEAD_LIMIT + 1))
+                return None
+            for _ in range(min(count, HEAD_LIMIT)):
+                self.value(inner, depth + 1)
+            return None
+        raise broken(self._path, f"Its notes hold a value of the unknown type {kind}.", code="other-format")
+
+
+def problem_of(path: Path, head: GgufHead) -> StudioError:
+    """Why a GGUF file that is no picture model is not read."""
+    what = f" ({head.architecture})" if head.architecture else ""
+    return broken(
+        path,
+        f"It is in the format GGUF{what}, which is read for picture and video models only.",
+        "Choose the model's safetensors version.",
+        code="other-format",
+    )
