@@ -122,11 +122,7 @@ def adjust_weight(text: str, start: int, end: int, delta: float) -> tuple[str, i
     Without a selection: the innermost brackets around the cursor, else the word there. At 1 the brackets go.
     """
     start, end = sorted((max(0, min(start, len(text))), max(0, min(end, len(text)))))
-    around = [b for b in read(text).brackets if b.start < start + (start == end) and end - (start == end) < b.end]
-    around = [b for b in around if start == end or (b.start <= start and end <= b.end)]
-    pair = max(around, key=lambda b: b.start, default=None)
-    if pair is not None and start != end and (start, end) not in {(pair.start + 1, pair.inner), (pair.start, pair.end)}:
-        pair = None
+    pair = _pair_at(read(text).brackets, start, end)
     if pair is not None:
         inside, weight = text[pair.start + 1 : pair.inner], pair.weight
         start, end = pair.start, pair.end
@@ -230,6 +226,15 @@ def _bracket(text: str, start: int, at: int, word: str) -> Bracket:
 
 def _bounded(weight: float) -> float:
     return min(MOST, max(-MOST, weight))
+
+
+def _pair_at(brackets: tuple[Bracket, ...], start: int, end: int) -> Bracket | None:
+    """The innermost pair around a cursor; of a selection only the pair that it holds or fills."""
+    if start == end:
+        around = [b for b in brackets if b.start < start < b.end]
+    else:
+        around = [b for b in brackets if (start, end) in ((b.start + 1, b.inner), (b.start, b.end))]
+    return max(around, key=lambda b: b.start, default=None)
 
 
 def _word_at(text: str, at: int) -> tuple[int, int]:
