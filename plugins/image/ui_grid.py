@@ -95,6 +95,9 @@ class BatchGrid(QScrollArea):
     def card(self, id: str) -> BatchCard | None:
         return self._cards.get(id)
 
+    def built(self) -> list[str]:
+        return list(self._cards)
+
     def current(self) -> tuple[str, int]:
         """The batch and the picture that had the keyboard last; else the newest batch and its first picture."""
         id, number = self._current

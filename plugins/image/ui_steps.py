@@ -58,7 +58,7 @@ class StepScrubber(QWidget):
         self.show_steps([], "Result")
 
     def show_steps(self, steps: list[Step], end: str) -> None:
-        """New steps are added in front of the end; a step that is chosen stays chosen. `end`: what the end is called."""
+        """Steps come in front of the end, which is called `end`; one that is chosen stays chosen."""
         chosen = self.step()
         if steps == self._steps and end == self._end:
             return
@@ -79,6 +79,9 @@ class StepScrubber(QWidget):
         """The step that is chosen; None is the picture as it is now."""
         at = self.slider.value()
         return self._steps[at] if at < len(self._steps) else None
+
+    def has_steps(self) -> bool:
+        return bool(self._steps)
 
     def choose(self, number: int | None) -> None:
         at = next((i for i, step in enumerate(self._steps) if step.number == number), len(self._steps))

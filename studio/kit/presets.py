@@ -1,7 +1,6 @@
 """Named settings of an operation: kept in the data folder, chosen from a list above the form."""
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -49,7 +48,7 @@ class Presets:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             partial.write_text(json.dumps(presets, ensure_ascii=False, indent=1), encoding="utf-8")
-            os.replace(partial, self.path)
+            partial.replace(self.path)
         except OSError as error:
             raise StudioError("The preset cannot be saved", str(error), code="presets") from None
 

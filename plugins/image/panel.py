@@ -1,0 +1,314 @@
+"""The image panel: say what is to be seen, watch it being painted, steer it, keep and change the good ones.
+
+Composes the layout, and carries the engine's events to the batches. What is set lives in `ui_modes` and the
+kit's desk, batches in `ui_batches`, what can be done with them in `ui_deeds`, what is dropped in `ui_drop`.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QVBoxLayout
+
+from studio.errors import StudioError
+from studio.kit.action import Action
+from studio.kit.desk import Desk
+from studio.kit.panel import EventLike, Panel
+from studio.kit.session import Session
+from studio.kit.thumbs import Thumbs
+from studio.kit.turns import ON_WORKER
+from studio.sdk.artifact import Recipe
+from studio.sdk.manifest import PanelEntry
+
+from .ui_actions import actions
+from .ui_batches import Batch, Batches, Picture
+from .ui_card import BatchCard
+from .ui_deeds import Deeds
+from .ui_drop import PICTURES, Drop
+from .ui_layout import ImageLayout
+from .ui_modes import OF_OPERATION
+from .ui_pages import Pages
+from .ui_settings import Settings
+
+EXAMPLE = "red apple"
+PAGE = 200
+
+
+class ImagePanel(Panel):
+    """Create, Transform, Inpaint, Extend, Enlarge and Edit, with all that was made so far."""
+
+    def __init__(self, session: Session, entry: PanelEntry):
+        super().__init__(session, entry)
+        self.batches = Batches(entry.id)
+        self.thumbs = Thumbs(self)
+        self._busy_elsewhere = False
+        self._connected = False
+        self._forget: list[str] = []
+        self._total = 0
+        self._loading = False
+        self._place: dict[str, Any] = {}
+        self.ui = ImageLayout(entry.title, session, self._make_card, lambda: self.settings.values())
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.ui)
+        ui = self.ui
+        parts = {"prompt": ui.prompt, "negative": ui.negative, "model": ui.model}
+        self.desk = Desk(ui.forms, parts, session.undo, self, unkept=("mode",))
+        self.settings = Settings(session, ui, self.desk, self)
+        self.deeds = Deeds(session, entry.id, self.batches, self.desk, self)
+        self.pages = Pages(session, ui, self.batches, self.deeds, self)
+        self.drop = Drop(session, ui, self.desk, self.settings, self)
+        self.desk.put({"prompt": EXAMPLE})
+        self._connect()
+        self._show_all()
+
+    def _connect(self) -> None:
+        ui, deeds = self.ui, self.deeds
+        self.settings.changed.connect(self.draft_changed)
+        deeds.changed.connect(self._show_all)
+        deeds.revealed.connect(self._reveal)
+        deeds.touched.connect(lambda id: self._touch(id, now=True))
+        deeds.focused_prompt.connect(self.focus_prompt)
+        deeds.deleted.connect(self._deleted)
+        deeds.sent.connect(self._send)
+        self.drop.found.connect(self._found)
+        ui.grid.asked.connect(deeds.act)
+        ui.grid.needs.connect(self._read)
+        ui.grid.near_end.connect(self._load_more)
+        ui.generate.clicked.connect(self.generate)
+        ui.empty.acted.connect(self.generate)
+        ui.prompt.submitted.connect(self.generate)
+        ui.stop.clicked.connect(self.deeds.stop_one)
+        ui.density_changed.connect(self.density_chosen)
+
+    def _make_card(self, id: str) -> BatchCard:
+        return BatchCard(id, self.batches.get, self.thumbs, self.session.theme, self.ui.grid.side)
+
+    # the engine ------------------------------------------------------------------------------
+
+    def attached(self) -> None:
+        self._connected = True
+        self.session.spawn(self.session.call("prewarm", operation="image.generate"))
+        self.session.spawn(self._reload())
+        self._update_buttons()
+
+    def lost(self) -> None:
+        self._connected = False
+        self._update_buttons()
+
+    async def _reload(self) -> None:
+        """The history of this panel, as much of it as was on show, running jobs with what they show now."""
+        forget, self._forget = self._forget, []
+        await self.deeds.forget(forget)
+        for id in forget:
+            self.batches.remove(id)
+        answer = await self._page(0, max(PAGE, len(self.batches)))
+        self.batches.load(list(answer["jobs"]))
+        self.batches.forget_turns()
+        for job in (await self.session.call("jobs", states=sorted(ON_WORKER)))["jobs"]:
+            self.batches.note(job)
+        self._show_all()
+        for batch in self.batches:
+            self._touch(batch.id)
+        if self._place:
+            self.ui.grid.set_scroll_place(self._place)
+            self._place = {}
+        prompts = (batch.prompt for batch in self.batches if not batch.local)
+        self.ui.prompt.set_history(dict.fromkeys(prompts))
+        self.settings.reload_models()
+
+    async def _page(self, offset: int, limit: int) -> dict[str, Any]:
+        answer = await self.session.call("jobs", origin=self.entry.id, newest=True, offset=offset, limit=limit)
+        self._total = int(answer.get("total", 0))
+        return answer
+
+    def _load_more(self) -> None:
+        known = sum(not batch.local for batch in self.batches) + len(self.batches.hidden)
+        if self._connected and not self._loading and known < self._total:
+            self._loading = True
+            self.session.spawn(self._load_page(known))
+
+    async def _load_page(self, offset: int) -> None:
+        try:
+            answer = await self._page(offset, PAGE)
+        finally:
+            self._loading = False
+        for job in answer["jobs"]:
+            self.batches.take(job)
+        self._show_all()
+
+    def on_event(self, event: EventLike) -> None:
+        match event.kind:
+            case "job":
+                self._on_job(event.data)
+            case "progress" if batch := self.batches.get(event.job):
+                batch.progress = dict(event.data)
+                self._touch(batch.id)
+            case "preview" if batch := self.batches.get(event.job):
+                if batch.take_frames(event.frames):
+                    self._touch(batch.id)
+            case "queue":
+                self._busy_elsewhere = bool(event.data.get("running"))
+                self._update_buttons()
+            case "library":
+                self._on_library({*event.data.get("changed", ()), *event.data.get("removed", ())})
+            case "models":
+                self.settings.reload_models()
+
+    def _on_job(self, job: dict[str, Any]) -> None:
+        for id in self.batches.note(job):
+            self._touch(id)
+        known = self.batches.get(str(job.get("id", "")))
+        batch = self.batches.take(job)
+        if batch is None:
+            return
+        if known is None:
+            self._total += 1
+            self._show_all()
+        self._touch(batch.id, now=True)
+        self._update_buttons()
+
+    def _touch(self, id: str, *, now: bool = False) -> None:
+        self.ui.grid.touch(id, now=now)
+        self.pages.touch(id)
+
+    def _on_library(self, ids: set[str]) -> None:
+        for batch, picture in self.batches.by_artifacts(ids):
+            self.thumbs.forget(picture.path)
+            self.session.spawn(self._read_picture(batch, picture))
+
+    def _read(self, id: str) -> None:
+        """A card has come into being: what its files say of themselves is asked for, once."""
+        batch = self.batches.get(id)
+        for picture in batch.shown if batch is not None and batch.ended else ():
+            if picture.artifact and not picture.recipe and not picture.gone:
+                self.session.spawn(self._read_picture(batch, picture))  # type: ignore[arg-type]
+
+    async def _read_picture(self, batch: Batch, picture: Picture) -> None:
+        """Its own seed and settings; when the file is gone, that is said where the picture was."""
+        try:
+            item = await self.session.call("library.get", id=picture.artifact)
+        except StudioError as error:
+            picture.gone = "" if Path(picture.path).exists() else f"The file is gone. {error.title}."
+        else:
+            picture.recipe = dict(item.get("recipe") or {})
+            picture.trashed = bool(item.get("trashed"))
+            picture.path = str(item.get("path") or picture.path)
+            there = picture.trashed or Path(picture.path).exists()
+            picture.gone = "In the trash" if picture.trashed else "" if there else "The file is gone"
+        self._touch(batch.id, now=True)
+
+    # doing -----------------------------------------------------------------------------------
+
+    def generate(self) -> None:
+        """Asks for pictures with the present settings."""
+        if not self._connected:
+            return
+        if self.pages.branching:
+            self.pages.go_on()
+            return
+        wanted = self.settings.request()
+        if wanted is None:
+            return
+        self.ui.prompt.remember(self.ui.prompt.value())
+        self.pages.back()
+        self.ui.grid.go_to_newest()
+        operation, values = wanted
+        self.deeds.ask(operation, values, self._parents(values))
+
+    def _parents(self, values: dict[str, Any]) -> list[str]:
+        """Results that this one is made from, as far as they are on show."""
+        used = {str(values.get(name) or "") for name in ("picture", "mask")} - {""}
+        every = (picture for batch in self.batches for picture in batch.pictures)
+        return [picture.artifact for picture in every if picture.path in used and picture.artifact]
+
+    def cancel_current(self) -> bool:
+        """Esc: back from a page; else stops what runs here, else the newest that waits. What was made is kept."""
+        return self.pages.step_back() or self.deeds.stop_one()
+
+    def focus_prompt(self) -> None:
+        self.ui.prompt.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def set_density(self, density: str) -> None:
+        self.ui.set_density(density)
+
+    def _deleted(self, title: str, undo: Any, redo: Any) -> None:
+        self.session.undo.push(title, undo, redo, owner=self)
+        self.draft_changed.emit()
+
+    def _send(self, mode: str, path: str) -> None:
+        """A picture goes into a mode; "" is the present one, or Transform from Create."""
+        self.settings.use_picture(path, mode)
+        self.pages.back()
+
+    def _found(self, batch: Batch) -> None:
+        """A dropped result is shown, also when the engine does not know it (any more)."""
+        known = self.batches.get(batch.id)
+        if known is None:
+            newest = max((other.created for other in self.batches), default=batch.created)
+            batch.created, batch.hidden = max(newest, batch.created), self.batches.deleted
+            known = self.batches.add(batch)
+        self.batches.hide(known.id, False)
+        self._show_all()
+        self._reveal(known.id)
+
+    def _reveal(self, id: str) -> None:
+        if self.ui.showing() is None:
+            self.ui.grid.reveal(id)
+
+    def _show_all(self) -> None:
+        batches = self.batches.newest_first()
+        self.ui.show_empty(not batches)
+        self.ui.grid.show_batches(batches)
+        for batch in batches[:1]:
+            self.ui.grid.touch(batch.id)
+        for id in self.ui.grid.built():
+            self.ui.grid.touch(id, now=True)
+        self.pages.refresh()
+        self._update_buttons()
+
+    def _update_buttons(self) -> None:
+        unfinished = bool(self.batches.unfinished())
+        newest = next((b for b in self.batches.newest_first() if b.seed is not None), None)
+        self.ui.forms.set_last_seed(newest.seed if newest else None)
+        self.ui.show_busy(unfinished or self._busy_elsewhere, unfinished, self._connected)
+
+    # recipes and drafts ----------------------------------------------------------------------
+
+    def accepts(self, recipe: Recipe) -> bool:
+        return recipe.operation in OF_OPERATION
+
+    def restore(self, recipe: Recipe, path: Path | None = None) -> None:
+        """All values as they were, and the result itself in the work area."""
+        self.drop.restore(recipe, path)
+
+    def accepts_file(self, path: Path) -> bool:
+        return path.suffix.lower() in PICTURES
+
+    def drop_file(self, path: Path) -> None:
+        self.drop.take(path)
+
+    def draft(self) -> dict[str, Any]:
+        known = {picture.artifact for batch in self.batches for picture in batch.pictures}
+        return {
+            **self.settings.draft(),
+            "tile": self.ui.grid.side,
+            "scroll": self._place or self.ui.grid.scroll_place(),
+            "deleted": self.batches.hidden,
+            "deleted_pictures": sorted(self.batches.deleted & known),
+        }
+
+    def restore_draft(self, draft: dict[str, Any]) -> None:
+        self.settings.restore_draft(draft)
+        if isinstance(draft.get("tile"), int):
+            self.ui.zoom.setValue(draft["tile"])
+        if isinstance(draft.get("scroll"), dict):
+            self._place = draft["scroll"]
+        self.batches.deleted.update(str(id) for id in draft.get("deleted_pictures") or ())
+        self._forget = [str(id) for id in draft.get("deleted") or ()]
+        for id in self._forget:
+            self.batches.hide(id)
+        self._show_all()
+
+    def actions(self) -> list[Action]:  # type: ignore[override]
+        return actions(self)

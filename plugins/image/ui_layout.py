@@ -1,0 +1,179 @@
+"""The image panel's widgets and where they stand. Knows nothing of jobs."""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+
+from studio.kit.column import ControlsColumn
+from studio.kit.controls.number import StillSlider
+from studio.kit.density import DensitySwitch
+from studio.kit.empty import EmptyState
+from studio.kit.fit import FitLine
+from studio.kit.presets import PresetBar
+from studio.kit.prompt import PromptEditor
+from studio.kit.segments import Segments
+from studio.kit.session import Session
+from studio.kit.surface import label, name, push_button
+
+from .ui_card import BatchCard
+from .ui_family import SizeBar
+from .ui_grid import BatchGrid
+from .ui_modes import MODES, ModeForms, ModelChoice, Values
+from .ui_negative import NegativeBox
+from .ui_taken import TakenCard
+from .ui_tile import STYLE
+from .ui_viewer import Viewer
+
+PROMPT_WIDE = 1280
+SMALLEST, LARGEST = 112, 512
+PLACEHOLDER = "What is to be seen"
+
+
+class ImageLayout(QWidget):
+    """Title, modes, work area and prompt on the left; the controls and the buttons on the right."""
+
+    density_changed = Signal(str)
+
+    def __init__(
+        self,
+        title: str,
+        session: Session,
+        make_card: Callable[[str], BatchCard],
+        values: Callable[[], Values],
+        parent: QWidget | None = None,
+    ):
+        super().__init__(parent)
+        self._session = session
+        theme = session.theme
+        theme.extend("image", STYLE)
+        self._one, self._two, self._three = (theme.shape("space", name) for name in ("one", "two", "three"))
+        self.prompt = PromptEditor(PLACEHOLDER)
+        # One history for the whole panel: the editor's own would undo in another order.
+        self.prompt.setUndoRedoEnabled(False)
+        self.negative = NegativeBox(theme)
+        self.model = ModelChoice(session)
+        self.forms = ModeForms(session, values)
+        self.modes = Segments("Mode", [(mode.id, mode.title, mode.help) for mode in MODES.values()])
+        self.density = DensitySwitch()
+        self.sizes = SizeBar(theme)
+        self.presets = PresetBar(theme, values)
+        self.fit = FitLine(session, MODES["create"].operation)
+        self.grid = BatchGrid(make_card)
+        self.viewer = Viewer(session)
+        self.taken = TakenCard(theme)
+        self.zoom = self._zoom()
+        self.empty = EmptyState(
+            "No pictures yet",
+            "Say below what is to be seen; the pictures appear here while they are painted.",
+            "Generate",
+            icon=theme.icon("mdi6.image-outline"),
+        )
+        self.cannot = label(wrap=True, problem=True)
+        self.generate = push_button("Generate  ⌃↵", primary=True, help="Paints what the prompt says (Ctrl+Return)")
+        self.stop = push_button("Stop", help="Stops and keeps what was made so far (Esc)")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addLayout(self._left(title), 1)
+        inside = [self.presets, self.sizes, self.forms]
+        row.addWidget(ControlsColumn(theme, inside, [self.cannot, self.fit], [self.generate, self.stop]))
+        self.cannot.hide()
+        for wanted in (self.density.changed, self.forms.density_wanted):
+            wanted.connect(self.set_density)
+            wanted.connect(self.density_changed)
+
+    def _left(self, title: str) -> QVBoxLayout:
+        head = QHBoxLayout()
+        head.setContentsMargins(self._three, self._two, self._three, self._one)
+        head.setSpacing(self._two)
+        head.addWidget(label(title, title=True))
+        head.addStretch(1)
+        head.addWidget(self.density)
+        self.model.setFixedWidth(248)
+        head.addWidget(self.model)
+        second = QHBoxLayout()
+        second.setContentsMargins(self._three, 0, self._three, self._one)
+        second.setSpacing(self._two)
+        second.addWidget(self.modes)
+        second.addStretch(1)
+        second.addWidget(self.zoom)
+        self.second = second
+        self.pages = QStackedWidget()
+        self.work = QSplitter(Qt.Orientation.Horizontal)
+        self.work.setChildrenCollapsible(False)
+        self._results = QStackedWidget()
+        self._results.addWidget(self.grid)
+        self._results.addWidget(self.empty)
+        self.work.addWidget(self._results)
+        self.pages.addWidget(self.work)
+        self.pages.addWidget(self.viewer)
+        self._foot = QVBoxLayout()
+        self._foot.setSpacing(4)
+        self._foot.addWidget(self.prompt)
+        self._foot.addWidget(self.negative)
+        self._note = QHBoxLayout()
+        self._note.addWidget(self.taken)
+        column = QVBoxLayout()
+        column.setSpacing(0)
+        column.addLayout(head)
+        column.addLayout(second)
+        column.addLayout(self._note)
+        column.addWidget(self.pages, 1)
+        column.addLayout(self._foot)
+        return column
+
+    def _zoom(self) -> StillSlider:
+        slider = StillSlider(Qt.Orientation.Horizontal)
+        slider.setFixedWidth(96)
+        slider.setRange(SMALLEST, LARGEST)
+        slider.setSingleStep(16)
+        slider.setPageStep(48)
+        name(slider, "Size of the pictures", "How large pictures are shown here")
+        slider.setValue(self.grid.side)
+        slider.valueChanged.connect(self.grid.set_side)
+        return slider
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Lines stay short enough to read: on a wide window the prompt stands in the middle."""
+        super().resizeEvent(event)
+        room = event.size().width() - self._session.theme.shape("size", "column")
+        side = max(self._three, (room - PROMPT_WIDE) // 2)
+        self._note.setContentsMargins(self._three, 0, self._three, 0)
+        self._foot.setContentsMargins(side, self._one, side, self._two)
+
+    # what is on show -------------------------------------------------------------------------
+
+    def set_density(self, density: str) -> None:
+        """ "simple" or "expert"; values stay."""
+        self.density.set_value(density)
+        self.forms.set_density(density)
+
+    def show_empty(self, empty: bool) -> None:
+        self._results.setCurrentWidget(self.empty if empty else self.grid)
+
+    def show_page(self, page: QWidget | None = None) -> None:
+        """The viewer, the table, …; the results when None."""
+        self.pages.setCurrentWidget(page or self.work)
+        self.zoom.setVisible(page is None)
+
+    def showing(self) -> QWidget | None:
+        """The page in front of the results, if any."""
+        now = self.pages.currentWidget()
+        return None if now is self.work else now
+
+    def add_page(self, page: QWidget) -> None:
+        self.pages.addWidget(page)
+
+    def show_busy(self, busy: bool, stoppable: bool, connected: bool) -> None:
+        """Generate becomes Queue while work runs; Stop is there while something of this panel can be stopped."""
+        self.generate.setText("Queue  ⌃↵" if busy else "Generate  ⌃↵")
+        self.generate.setAccessibleName("Queue" if busy else "Generate")
+        self.generate.setEnabled(connected)
+        self.stop.setEnabled(stoppable and connected)
+
+    def show_cannot(self, why: str) -> None:
+        """Why this mode cannot be used with this model; empty when it can."""
+        self.cannot.setText(why)
+        self.cannot.setVisible(bool(why))

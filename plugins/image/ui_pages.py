@@ -1,0 +1,142 @@
+"""What lies in front of the results: one picture large, its branch, two pictures compared."""
+
+from typing import Any
+
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtWidgets import QApplication
+
+from studio.kit.session import Session
+
+from .ui_batches import Batch, Batches, Picture
+from .ui_deeds import Deeds
+from .ui_layout import ImageLayout
+
+
+class Pages(QObject):
+    """Opens, follows and closes the pages. The results below keep their place."""
+
+    def __init__(
+        self, session: Session, ui: ImageLayout, batches: Batches, deeds: Deeds, parent: QObject | None = None
+    ):
+        super().__init__(parent)
+        self._session, self._ui, self._batches, self._deeds = session, ui, batches, deeds
+        viewer = ui.viewer
+        deeds.viewing.connect(self.view)
+        deeds.branching.connect(self.branch)
+        viewer.left.connect(self.back)
+        viewer.moved.connect(self.move)
+        viewer.asked.connect(self._on_viewer)
+        viewer.branched.connect(self._on_branched)
+
+    # one picture large -----------------------------------------------------------------------
+
+    def view(self, id: str, number: int) -> None:
+        found = self._find(id, number)
+        if found is not None:
+            self._ui.viewer.show_picture(*found)
+            self._ui.show_page(self._ui.viewer)
+            self._ui.viewer.view.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def current(self) -> tuple[str, int]:
+        """The picture that is large, else the one that had the keyboard last."""
+        if self._ui.showing() is self._ui.viewer:
+            return self._ui.viewer.batch, self._ui.viewer.number
+        return self._ui.grid.current()
+
+    def move(self, by: int) -> None:
+        """The next or the last picture, also of the neighbouring batch."""
+        viewer = self._ui.viewer
+        batch = self._batches.get(viewer.batch)
+        if batch is None:
+            return
+        numbers = [picture.number for picture in batch.shown]
+        at = numbers.index(viewer.number) + by if viewer.number in numbers else 0
+        if 0 <= at < len(numbers):
+            self.view(batch.id, numbers[at])
+            return
+        other = self._ui.grid.neighbour(batch.id, by)
+        while other is not None and not other.shown:
+            other = self._ui.grid.neighbour(other.id, by)
+        if other is not None:
+            self.view(other.id, other.shown[0 if by > 0 else -1].number)
+
+    def touch(self, id: str) -> None:
+        """A batch has changed; when one of its pictures is large, that is brought up to date."""
+        viewer = self._ui.viewer
+        if self._ui.showing() is viewer and viewer.batch == id:
+            self.refresh()
+
+    def refresh(self) -> None:
+        viewer = self._ui.viewer
+        if self._ui.showing() is not viewer:
+            return
+        found = self._find(viewer.batch, viewer.number)
+        if found is not None:
+            viewer.show_picture(*found)
+        else:
+            self._ui.show_page()
+
+    def _find(self, id: str, number: int) -> tuple[Batch, Picture] | None:
+        batch = self._batches.get(id)
+        shown = batch.shown if batch is not None else []
+        picture = next((picture for picture in shown if picture.number == number), None)
+        return (batch, picture) if batch is not None and picture is not None else None
+
+    # a branch --------------------------------------------------------------------------------
+
+    @property
+    def branching(self) -> bool:
+        return self._ui.showing() is self._ui.viewer and self._ui.viewer.sheet.isVisible()
+
+    def branch(self, id: str, number: int) -> None:
+        found = self._find(id, number)
+        if found is None:
+            return
+        self.view(id, number)
+        viewer = self._ui.viewer
+        if not viewer.scrubber.has_steps():
+            words = "They come with the first steps." if not found[0].ended else "They were cleared to make room."
+            self._session.notify("There are no steps of this picture to go on from", words)
+            return
+        viewer.branch(self._deeds.settings(*found))
+
+    def go_on(self) -> None:
+        self._ui.viewer.sheet.go_on()
+
+    def _on_branched(self, params: dict[str, Any]) -> None:
+        found = self._find(self._ui.viewer.batch, self._ui.viewer.number)
+        parents = (found[1].artifact,) if found is not None and found[1].artifact else ()
+        self._ui.viewer.close_branch()
+        self.back()
+        self._ui.grid.go_to_newest()
+        self._deeds.ask("image.generate", params, parents)
+
+    # back ------------------------------------------------------------------------------------
+
+    def _on_viewer(self, deed: str, id: str, number: int) -> None:
+        if deed == "refresh":
+            self.refresh()
+        else:
+            if deed == "delete":
+                self.move(1)
+            self._deeds.act(deed, id, number)
+
+    def step_back(self) -> bool:
+        """Esc: closes the sheet, then the page. False when the results are on show."""
+        if self.branching:
+            self._ui.viewer.close_branch()
+            return True
+        if self._ui.showing() is None:
+            return False
+        self.back()
+        return True
+
+    def back(self) -> None:
+        """The results again, at the picture that was large."""
+        viewer, was = self._ui.viewer, self._ui.showing()
+        if was is None:
+            return
+        inside = was.isAncestorOf(QApplication.focusWidget() or viewer)
+        self._ui.show_page()
+        if was is viewer:
+            self._ui.grid.reveal(viewer.batch, viewer.number, focus=inside)

@@ -1,0 +1,179 @@
+"""One picture large: its steps, what can be done with it, and the sheet for a branch."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QImage, QPixmap
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from studio.kit.flow import FlowLayout
+from studio.kit.pictures import Pictures
+from studio.kit.session import Session
+from studio.kit.surface import label, tool_button
+
+from .ui_batches import Batch, Picture, status
+from .ui_branch import BranchSheet
+from .ui_steps import Step, StepScrubber, steps_of
+from .ui_view import PictureView
+from .ui_words import WORDS, icon_of, offered
+
+SHOWN = ("stop_one", "drop", "save", "branch", "vary", "input", "enlarge", "compare", "settings", "restore", "delete")
+LARGEST = 8192
+
+
+class Viewer(QWidget):
+    """asked: (action, batch, number). branched(params): go on from a step. moved(by): another picture is wanted."""
+
+    asked = Signal(str, str, int)
+    branched = Signal(object)
+    moved = Signal(int)
+    left = Signal()
+
+    def __init__(self, session: Session, parent: QWidget | None = None):
+        super().__init__(parent)
+        self._session, theme = session, session.theme
+        self._pictures = Pictures(self)
+        self.batch, self.number = "", -1
+        self._shown: object = None
+        self._deeds: tuple[str, ...] = ()
+        self._whole: QPixmap | None = None
+        self.view = PictureView(theme)
+        self.scrubber = StepScrubber()
+        self.sheet = BranchSheet(session)
+        self.words = label(small=True)
+        self.zoom = label(small=True)
+        self.back = tool_button("Back", icon=theme.icon("mdi6.arrow-left"), text=True, help="Back to all results (Esc)")
+        self.last = tool_button("Last picture", icon=theme.icon("mdi6.chevron-left"), help="Last picture (←)")
+        self.next = tool_button("Next picture", icon=theme.icon("mdi6.chevron-right"), help="Next picture (→)")
+        self.fit = tool_button("Fit", icon=theme.icon("mdi6.fit-to-screen-outline"), help="Fits it into the view (0)")
+        self._build()
+        self.back.clicked.connect(self.left)
+        self.last.clicked.connect(lambda: self.moved.emit(-1))
+        self.next.clicked.connect(lambda: self.moved.emit(1))
+        self.fit.clicked.connect(self.view.fit)
+        self.view.moved.connect(self.moved)
+        self.view.left.connect(self.left)
+        self.view.zoomed.connect(self.zoom.setText)
+        self.scrubber.picked.connect(self._on_step)
+        self.sheet.closed.connect(self.close_branch)
+        self.sheet.wanted.connect(self.branched)
+
+    def _build(self) -> None:
+        head = QHBoxLayout()
+        head.setSpacing(4)
+        for part in (self.back, self.last, self.next):
+            head.addWidget(part)
+        head.addWidget(self.words, 1)
+        head.addWidget(self.zoom)
+        head.addWidget(self.fit)
+        self._bar = QWidget()
+        self._flow = FlowLayout(self._bar)
+        self._buttons: list[QWidget] = []
+        column = QVBoxLayout(self)
+        column.setContentsMargins(24, 0, 24, 0)
+        column.setSpacing(8)
+        column.addLayout(head)
+        column.addWidget(self.view, 1)
+        column.addWidget(self.scrubber)
+        column.addWidget(self._bar)
+        column.addWidget(self.sheet)
+
+    # what is shown ---------------------------------------------------------------------------
+
+    def show_picture(self, batch: Batch, picture: Picture) -> None:
+        """Shows this picture, or brings it up to date when it is on show already."""
+        fresh = (batch.id, picture.number) != (self.batch, self.number)
+        self.batch, self.number = batch.id, picture.number
+        if fresh:
+            self._shown, self._whole = None, None
+            self.close_branch()
+            self.scrubber.show_steps([], "Result")
+        end = "Result" if batch.ended else "Now"
+        self.scrubber.show_steps(steps_of(self._session.paths.steps, batch.id, picture.number), end)
+        if fresh:
+            self.scrubber.choose_end()
+        self._show_words(batch, picture)
+        self._show_buttons(offered(picture, not batch.ended))
+        self._show_now(picture)
+
+    def branch(self, params: dict[str, object]) -> None:
+        """Opens the sheet, at the step half-way when none is chosen."""
+        if self.scrubber.step() is None:
+            self.scrubber.choose_middle()
+        self.sheet.show_branch(params)
+        self.sheet.show_step(self.scrubber.step())
+
+    def close_branch(self) -> None:
+        if self.sheet.isVisible() and self.sheet.isAncestorOf(self.sheet.window().focusWidget() or self.sheet):
+            self.view.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.sheet.hide()
+
+    def _show_words(self, batch: Batch, picture: Picture) -> None:
+        seed = batch.seed_of(picture)
+        count = len(batch.shown)
+        parts = [f"Picture {picture.number + 1} of {count}" if count > 1 else ""]
+        parts += [f"seed {seed}" if seed is not None else "", status(batch)]
+        self.words.setText("  ·  ".join(part for part in parts if part))
+        self.view.setAccessibleName(f"Picture: {batch.prompt[:80]}")
+
+    def _show_buttons(self, deeds: tuple[str, ...]) -> None:
+        deeds = tuple(deed for deed in SHOWN if deed in deeds)
+        if deeds == self._deeds:
+            return
+        self._deeds = deeds
+        for button in self._buttons:
+            self._flow.removeWidget(button)
+            button.hide()
+            button.deleteLater()
+        self._buttons = []
+        for deed in deeds:
+            title, help = WORDS[deed]
+            button = tool_button(title, icon=self._session.theme.icon(icon_of(deed)), text=True, help=help)
+            button.clicked.connect(self._asker(deed))
+            self._flow.addWidget(button)
+            self._buttons.append(button)
+
+    def _asker(self, deed: str) -> Callable[[], None]:
+        return lambda: self.asked.emit(deed, self.batch, self.number)
+
+    def _show_now(self, picture: Picture) -> None:
+        """The step that is chosen, else the file, else the newest preview."""
+        step = self.scrubber.step()
+        if step is not None:
+            self._show_file(step.picture)
+        elif picture.path and not picture.gone:
+            if self._shown is None and picture.frame:
+                self._show_frame(picture.frame)
+            self._show_file(picture.path)
+        elif picture.frame:
+            self._show_frame(picture.frame)
+        else:
+            self.view.show_pixmap(None, picture.gone or "Waiting for the first step")
+
+    def _show_frame(self, frame: bytes) -> None:
+        if self._shown is frame:
+            return
+        self._shown = frame
+        image = QImage.fromData(frame)
+        if not image.isNull():
+            self.view.show_pixmap(QPixmap.fromImage(image))
+
+    def _show_file(self, path: str) -> None:
+        if self._shown == path:
+            return
+        self._shown = path
+
+        def then(image: QImage, problem: str) -> None:
+            if self._shown == path:
+                words = f"{Path(path).name} cannot be shown: {problem}" if image.isNull() else ""
+                self.view.show_pixmap(None if image.isNull() else QPixmap.fromImage(image), words)
+
+        self._pictures.load(path, QSize(LARGEST, LARGEST), then)
+
+    def _on_step(self, step: Step | None) -> None:
+        self.sheet.show_step(step)
+        if step is not None:
+            self._show_file(step.picture)
+        else:
+            self.asked.emit("refresh", self.batch, self.number)
