@@ -59,6 +59,11 @@ class Paths:
         return self.data / "steps"
 
     @property
+    def thumbnails(self) -> Path:
+        """Small pictures of results, kept up to a bound; all of them can be made again."""
+        return self.data / "thumbnails"
+
+    @property
     def runtime(self) -> Path:
         """Sockets, locks and process files. Short, because a Unix socket's path holds about 100 bytes."""
         mark = hashlib.sha256(str(self.data.absolute()).encode()).hexdigest()[:12]

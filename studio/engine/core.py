@@ -18,6 +18,7 @@ from studio.engine.corrections import Corrections
 from studio.engine.dispatch import Dispatch
 from studio.engine.hearing import Hearing
 from studio.engine.live import Live
+from studio.engine.pictures import Pictures
 from studio.engine.pump import Pump
 from studio.engine.results import Results
 from studio.engine.settings import SettingsFile
@@ -48,6 +49,7 @@ class Engine:
         self.catalogue = Catalogue(self.model_folders(), paths.data / "models.json")
         self.admission = Admission(self.plugins, self.catalogue, Corrections(paths.data / "memory.json"), paths.inputs)
         self.results = Results(paths, self.library_folder(), self.bus)
+        self.pictures = Pictures(paths.thumbnails)
         self.hearing = Hearing(
             self.post, self.queue, self.bus, self.live, self.results, paths.receipts, self.admission.learn
         )
@@ -162,6 +164,7 @@ class Engine:
         await self.dispatch.settle()
         await self.pump.close()
         await self.results.close()
+        self.pictures.close()
 
     @property
     def busy(self) -> bool:

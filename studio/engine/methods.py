@@ -13,6 +13,7 @@ from typing import Any
 import studio
 from studio.engine import methods_jobs as on_jobs
 from studio.engine import methods_library as on_library
+from studio.engine import methods_pictures as on_pictures
 from studio.engine.asked import Asked
 from studio.engine.core import Engine
 from studio.errors import StudioError
@@ -122,7 +123,9 @@ METHODS: dict[str, Method] = {
     "library.restore": on_library.restore,
     "library.empty_trash": on_library.empty_trash,
     "library.rebuild": on_library.rebuild,
-    "library.thumbnail": on_library.thumbnail,
+    "library.thumbnail": on_pictures.thumbnail,
+    "library.thumbnails": on_pictures.thumbnails,
+    "picture.read": on_pictures.read,
     "input.put": on_library.put_input,
     "recipe.read": on_library.recipe,
     "settings.get": settings_get,

@@ -8,7 +8,7 @@ from typing import Any
 from studio.engine.asked import Asked
 from studio.engine.core import Engine
 from studio.errors import StudioError
-from studio.library import inputs, thumbnails
+from studio.library import inputs
 from studio.library.recipe import read_recipe, to_json
 
 PAGE = 200
@@ -44,13 +44,6 @@ async def rebuild(engine: Engine, asked: Asked) -> Any:
     await engine.results.call(lambda index: index.rebuild())
     engine.bus.publish("library", changed=[], removed=[])
     return {}
-
-
-async def thumbnail(engine: Engine, asked: Asked) -> Any:
-    identity = asked.text("id")
-    item = await engine.results.call(lambda index: index.get(identity))
-    picture = await asyncio.to_thread(thumbnails.thumbnail, item["path"], item["kind"])
-    return {}, [picture] if picture else []
 
 
 async def put_input(engine: Engine, asked: Asked) -> Any:

@@ -92,6 +92,17 @@ class Index:
         """The file of an item. Raises StudioError "unknown-item"."""
         return disk.inside(self.library, self._row(identity)["path"])
 
+    def places(self, ids: Iterable[str]) -> dict[str, tuple[Path, str]]:
+        """Path and kind of those of `ids` that are here; nothing of the files is read."""
+
+        def work(store: Store) -> dict[str, tuple[Path, str]]:
+            rows = {identity: store.get(identity) for identity in ids}
+            return {
+                identity: (self.library / row["path"], row["kind"]) for identity, row in rows.items() if row is not None
+            }
+
+        return self._run(work)
+
     def holds(self, path: Path) -> bool:
         """Whether the file at this place is listed."""
         try:

@@ -7,40 +7,74 @@ import io
 from pathlib import Path
 
 from studio.errors import StudioError
+from studio.library.pictures import opened
 from studio.sdk.artifact import Kind
 
 SIZE = 320
+QUALITY = 88
 _PIXELS = 120_000_000
-_FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
+_PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+
+
+def has_picture(path: Path, kind: Kind | str) -> bool:
+    """Whether there may be a thumbnail: pictures, and clips of which a first frame can be had."""
+    return kind == Kind.IMAGE or path.suffix.lower() in _PICTURES or kind == Kind.VIDEO
 
 
 def thumbnail(path: Path | str, kind: Kind | str, size: int = SIZE) -> bytes | None:
-    """A PNG of at most `size` x `size`; None for kinds that have no picture. Raises StudioError "broken-picture"."""
+    """An encoded picture of at most `size` x `size`; None for what has no picture. Of a clip the first frame.
+
+    A picture that is small already, or has holes, is a PNG, else a JPEG. Raises StudioError "broken-picture"
+    or "not-found".
+    """
     path = Path(path)
-    if kind != Kind.IMAGE and path.suffix.lower() != ".gif":
+    if not has_picture(path, kind):
         return None
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    if kind == Kind.VIDEO and path.suffix.lower() not in _PICTURES:
+        return _of_video(path, size)
+    from PIL import Image, ImageOps
+
+    with opened(path) as picture:
+        if picture.width * picture.height > _PIXELS:
+            raise StudioError(
+                "This picture is too large for a preview",
+                f"{path.name} has {picture.width:,} x {picture.height:,} pixels.",
+                code="broken-picture",
+            )
+        whole = max(picture.size) <= size
+        picture.draft("RGB", (size * 2, size * 2))
+        small = _eight_bit(picture)
+        small.thumbnail((size, size), Image.Resampling.LANCZOS, reducing_gap=3.0)
+        return _encoded(ImageOps.exif_transpose(small), lossless=whole)
+
+
+def _encoded(picture, *, lossless: bool) -> bytes:
+    out = io.BytesIO()
+    if lossless or picture.mode == "RGBA":
+        picture.save(out, "PNG", compress_level=3)
+    else:
+        picture.save(out, "JPEG", quality=QUALITY)
+    return out.getvalue()
+
+
+def _of_video(path: Path, size: int) -> bytes | None:
+    """The first frame, where PyAV is installed."""
+    try:
+        import av  # type: ignore[import-not-found]
+    except ImportError:
+        return None
+    from PIL import Image
 
     try:
-        with Image.open(path, formats=_FORMATS) as picture:
-            if picture.width * picture.height > _PIXELS:
-                raise StudioError(
-                    "This picture is too large for a preview",
-                    f"{path.name} has {picture.width:,} x {picture.height:,} pixels.",
-                    code="broken-picture",
-                )
-            picture.draft("RGB", (size * 2, size * 2))
-            small = _eight_bit(picture)
-            small.thumbnail((size, size), Image.Resampling.LANCZOS)
-            small = ImageOps.exif_transpose(small)
-            out = io.BytesIO()
-            small.save(out, "PNG")
-            return out.getvalue()
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise StudioError("The file is not there", str(path), code="not-found") from None
-        detail = f"{path.name}: {str(error).splitlines()[0] if str(error) else 'not a picture'}"
-        raise StudioError("This picture cannot be shown", detail, code="broken-picture") from None
+        with av.open(str(path), mode="r") as clip:
+            frame = next(clip.decode(video=0), None)
+            picture = frame.to_image() if frame is not None else None
+    except (av.FFmpegError, OSError, ValueError, IndexError) as error:
+        raise StudioError("This clip cannot be shown", f"{path.name}: {error}", code="broken-picture") from None
+    if picture is None:
+        return None
+    picture.thumbnail((size, size), Image.Resampling.LANCZOS)
+    return _encoded(picture.convert("RGB"), lossless=False)
 
 
 def _eight_bit(picture):
