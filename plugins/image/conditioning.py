@@ -2,7 +2,7 @@
 
 Owns Words, `encode`, `batch` and the store of embeddings. A prompt without weights is encoded by the pipeline's own
 encode_prompt, so that it gives the same bits as a bare call; weights, long prompts, BREAK and learned words of CLIP
-families go through clip_words.py; encoders that know no weights are given the words alone, and that is said.
+families go through clip_chunks.py; encoders that know no weights are given the words alone, and that is said.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from studio.errors import StudioError
 
-from . import clip_words, emphasis, inversion
+from . import clip_chunks, emphasis, inversion
 
 KEPT_BYTES = 256 * 2**20
 SHORT = 100
@@ -242,15 +242,15 @@ class _Reader:
 
     def _encoded(self, text: str, clip_skip: int) -> Tensors:
         reading = emphasis.read(text)
-        encoders = clip_words.encoders(self.loaded.parts)
+        encoders = clip_chunks.encoders(self.loaded.parts)
         if self.family.id in CLIP:
             plain = not reading.weighted and len(reading.chunks) == 1 and not (clip_skip and self.family.id != "sdxl")
-            if plain and clip_words.fits(encoders, reading, self._learned):
+            if plain and clip_chunks.fits(encoders, reading, self._learned):
                 return self._plain(reading.plain, clip_skip)
-            return dict(clip_words.encode(encoders, reading, self.family.id, clip_skip, self._learned))
+            return dict(clip_chunks.encode(encoders, reading, self.family.id, clip_skip, self._learned))
         found = self._plain(reading.plain, clip_skip)
         if self.family.id == "sd3" and reading.weighted:
-            found = _over_clip(found, clip_words.encode(encoders[:2], reading, "sd3", clip_skip, None))
+            found = _over_clip(found, clip_chunks.encode(encoders[:2], reading, "sd3", clip_skip, None))
         return found
 
     def _plain(self, text: str, clip_skip: int) -> Tensors:

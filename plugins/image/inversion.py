@@ -1,6 +1,6 @@
 """Learned words (textual inversions): their files, and which of them a job has on a shared model.
 
-Owns Learned. Nothing is added to a tokenizer or an embedding: clip_words.py puts the vectors in place during one
+Owns Learned. Nothing is added to a tokenizer or an embedding: clip_chunks.py puts the vectors in place during one
 forward, and `inverted` says which words this job knows whenever it has the device, so that no other job sees them.
 """
 
@@ -107,7 +107,7 @@ def read(info: ModelInfo) -> Embedding:
 
 
 def _fitted(loaded: Any, found: Sequence[tuple[str, Embedding]]) -> Learned:
-    from .clip_words import encoders, pattern
+    from .clip_chunks import encoders, pattern
 
     vectors: dict[int, dict[str, Tensor]] = {}
     places = encoders(loaded.parts)
