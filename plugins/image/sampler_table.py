@@ -89,18 +89,21 @@ NOISE: dict[str, Sampler] = {
         "vp",
         fresh=True,
     ),
-    "ddim": Sampler("DDIM", "DDIMScheduler", SPACED, space="vp", eta=True, single=True),
-    "ddpm": Sampler("DDPM", "DDPMScheduler", SPACED, space="vp", fresh=True, single=True),
+    "ddim": Sampler("DDIM", "DDIMScheduler", SPACED, {"clip_sample": False}, space="vp", eta=True, single=True),
+    "ddpm": Sampler("DDPM", "DDPMScheduler", SPACED, {"clip_sample": False}, space="vp", fresh=True, single=True),
     "pndm": Sampler("PNDM", "PNDMScheduler", SPACED, {"skip_prk_steps": True}, "vp"),
     "deis": Sampler("DEIS", "DEISMultistepScheduler", ALL, {"solver_order": 2}, "vp"),
     "unipc": Sampler("UniPC", "UniPCMultistepScheduler", ALL, {"solver_order": 2}, "vp"),
-    "sa-solver": Sampler("SA-Solver", "SASolverScheduler", ALL, space="vp", fresh=True),
+    "sa-solver": Sampler(
+        "SA-Solver", "SASolverScheduler", (*SPACED, "karras", "exponential", "ays"), space="vp", fresh=True
+    ),
     "ipndm": Sampler("iPNDM", "EulerDiscreteScheduler", ALL),
     "lcm": Sampler("LCM", "LCMScheduler", ("normal",), space="vp", fresh=True, single=True),
     "tcd": Sampler("TCD", "TCDScheduler", ("normal",), space="vp", eta=True, fresh=True, single=True),
 }
 """For networks that predict noise or velocity over a discrete diffusion."""
 
+FLOWING = {"prediction_type": "flow_prediction", "use_flow_sigmas": True}
 SHIFTED = ("normal", "karras", "exponential", "beta")
 FLOW: dict[str, Sampler] = {
     "euler": Sampler("Euler", "FlowMatchEulerDiscreteScheduler", SHIFTED, space="flow", single=True),
@@ -118,19 +121,19 @@ FLOW: dict[str, Sampler] = {
         "DPM++ 2M",
         DPM,
         SHIFTED,
-        {"algorithm_type": "dpmsolver++", "solver_order": 2, "solver_type": "midpoint", "final_sigmas_type": "zero"},
+        {"algorithm_type": "dpmsolver++", "solver_order": 2, "solver_type": "midpoint", "final_sigmas_type": "zero"}
+        | FLOWING,
         "flow",
     ),
     "dpmpp-3m": Sampler(
         "DPM++ 3M",
         DPM,
         SHIFTED,
-        {"algorithm_type": "dpmsolver++", "solver_order": 3, "final_sigmas_type": "zero"},
+        {"algorithm_type": "dpmsolver++", "solver_order": 3, "final_sigmas_type": "zero"} | FLOWING,
         "flow",
     ),
-    "deis": Sampler("DEIS", "DEISMultistepScheduler", SHIFTED, {"solver_order": 2}, "flow"),
-    "unipc": Sampler("UniPC", "UniPCMultistepScheduler", SHIFTED, {"solver_order": 2}, "flow"),
-    "sa-solver": Sampler("SA-Solver", "SASolverScheduler", SHIFTED, space="flow", fresh=True),
+    "deis": Sampler("DEIS", "DEISMultistepScheduler", SHIFTED, {"solver_order": 2} | FLOWING, "flow"),
+    "unipc": Sampler("UniPC", "UniPCMultistepScheduler", SHIFTED, {"solver_order": 2} | FLOWING, "flow"),
     "ipndm": Sampler("iPNDM", "FlowMatchEulerDiscreteScheduler", SHIFTED, space="flow"),
     "lcm": Sampler("LCM", "FlowMatchLCMScheduler", ("normal",), space="flow", fresh=True, single=True),
 }
