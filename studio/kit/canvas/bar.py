@@ -79,17 +79,18 @@ class CanvasTools(QWidget):
         return self._group(*found)
 
     def _brush(self) -> QWidget:
-        self.size = self._slider("Brush size", "Diameter of the brush, in pixels of the picture ([ and ]).", FINEST)
-        self.softness = self._slider("Brush softness", "How soft the brush's edge is ({ and }).", 100)
-        self._sizes = label("", muted=True, small=True)
-        self._softnesses = label("", muted=True, small=True)
-        for words in (self._sizes, self._softnesses):
+        self.sizes = self._slider("Brush size", "Diameter of the brush, in pixels of the picture ([ and ]).", FINEST)
+        self.softnesses = self._slider("Brush softness", "How soft the brush's edge is ({ and }).", 100)
+        self._size_words = label("", muted=True, small=True)
+        self._softness_words = label("", muted=True, small=True)
+        for words in (self._size_words, self._softness_words):
             words.setFixedWidth(words.fontMetrics().horizontalAdvance("1000 px"))
-        self.size.actionTriggered.connect(self._slid_size)
-        self.softness.actionTriggered.connect(self._slid_softness)
+            words.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.sizes.actionTriggered.connect(self._slid_size)
+        self.softnesses.actionTriggered.connect(self._slid_softness)
         return self._group(
-            label("Size", muted=True, small=True), self.size, self._sizes,
-            label("Softness", muted=True, small=True), self.softness, self._softnesses,
+            label("Size", muted=True, small=True), self.sizes, self._size_words,
+            label("Softness", muted=True, small=True), self.softnesses, self._softness_words,
         )  # fmt: skip
 
     def _actions(self) -> QWidget:
@@ -155,10 +156,10 @@ class CanvasTools(QWidget):
         self._follow()
 
     def _slid_size(self, _action: int) -> None:
-        self.canvas.set_brush(size=size_at(self.size.sliderPosition(), self.MOST))
+        self.canvas.set_brush(size=size_at(self.sizes.sliderPosition(), self.MOST))
 
     def _slid_softness(self, _action: int) -> None:
-        self.canvas.set_brush(softness=self.softness.sliderPosition() / 100)
+        self.canvas.set_brush(softness=self.softnesses.sliderPosition() / 100)
 
     def _by(self, factor: float) -> None:
         self.canvas.set_zoom(self.canvas.zoom() * factor)
@@ -184,12 +185,12 @@ class CanvasTools(QWidget):
         for key in (*(tool[0] for tool in TOOLS), "eraser", "fill", "invert", "in", "out", "fit", "whole"):
             self.buttons[key].setEnabled(there)
         round_ = there and canvas.tool() == "brush"
-        for slider, place in ((self.size, step_of(brush.size, self.MOST)), (self.softness, brush.softness * 100)):
+        for slider, place in ((self.sizes, step_of(brush.size, self.MOST)), (self.softnesses, brush.softness * 100)):
             slider.setEnabled(round_)
             if not slider.isSliderDown():
                 slider.setValue(round(place))
-        self._sizes.setText(f"{brush.size} px")
-        self._softnesses.setText(f"{round(brush.softness * 100)} %")
+        self._size_words.setText(f"{brush.size} px")
+        self._softness_words.setText(f"{round(brush.softness * 100)} %")
         self._zooms.setText(f"{canvas.zoom() * 100:.0f} %" if there else "")
         self._allow(there)
 
