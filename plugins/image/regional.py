@@ -54,7 +54,7 @@ def regional(
         )
     guided = any("negative_prompt_embeds" in each.call for each in words) if guided is None else guided
     told = [_tensor(each.call["prompt_embeds"]) for each in words]
-    scale = int(loaded.family.latent_scale)
+    scale = 2 ** (len(loaded.parts["vae"].config.block_out_channels) - 1)  # as the pipelines count
     masks = [mask(region, width // scale, height // scale) * region.weight for region in regions]
     unet = loaded.parts["unet"]
     before: dict[str, Any] = {}
