@@ -207,13 +207,12 @@ class ImagePanel(Panel):
         if self.pages.branching:
             self.pages.go_on()
             return
-        wanted = self.settings.request()
-        if wanted is None:
-            return
+        self.settings.request(self._ask)
+
+    def _ask(self, operation: str, values: dict[str, Any]) -> None:
         self.ui.prompt.remember(self.ui.prompt.value())
         self.pages.back()
         self.ui.grid.go_to_newest()
-        operation, values = wanted
         self.deeds.ask(operation, values, self._parents(values))
 
     def _parents(self, values: dict[str, Any]) -> list[str]:

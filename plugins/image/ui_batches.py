@@ -46,6 +46,11 @@ class Batch(JobResult):
         """Pictures there is something to see of, or will be."""
         return [picture for picture in self.pictures if not picture.artifact or picture.artifact not in self.hidden]
 
+    @property
+    def visible(self) -> bool:
+        """Whether its pictures have a place on screen: not while it only waits."""
+        return self.ended or self.working or any(picture.frame for picture in self.pictures)
+
     def picture(self, number: int) -> Picture | None:
         return next((picture for picture in self.pictures if picture.number == number), None)
 

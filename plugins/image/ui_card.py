@@ -35,21 +35,18 @@ TITLES = {
 def shape(width: int, count: int, side: int) -> tuple[int, int, bool]:
     """How `count` tiles lie in a card of `width`: columns, their side, and whether the words stand beside them."""
     inside = max(LEAST, width - 2 * PAD)
-    side = max(LEAST, min(side, inside))
-    beside = inside - WORDS_WIDE - 2 * GAP
-    if max(1, count) * (side + GAP) - GAP <= beside:
-        return max(1, count), side, True
-    columns = max(1, (inside + GAP) // (side + GAP))
-    if count <= columns:
-        return max(1, count), side, inside - (count * (side + GAP)) >= WORDS_WIDE
+    count, side = max(1, count), max(LEAST, min(side, inside))
+    if count * (side + GAP) - GAP <= inside - WORDS_WIDE - 2 * GAP:
+        return count, side, True
+    columns = min(count, max(1, round((inside + GAP) / (side + GAP))))
     rows = -(-count // columns)
     columns = -(-count // rows)  # as even as it goes: six are three and three, not four and two
-    return columns, min(2 * side, (inside - (columns - 1) * GAP) // columns), False
+    return columns, min(side * 5 // 4, (inside - (columns - 1) * GAP) // columns), False
 
 
 def height_guess(batch: Batch, width: int, side: int) -> int:
     """About how high the card of a batch will be, for the scroll bar before it is built."""
-    count = len(batch.shown)
+    count = len(batch.shown) if batch.visible else 0
     columns, side, beside = shape(width, count, side)
     rows = -(-count // columns)
     tiles = rows * (side + GAP) - GAP if count else 0
@@ -107,7 +104,7 @@ class BatchCard(QFrame):
         self._side = side
 
     def _show_tiles(self, batch: Batch) -> None:
-        shown = batch.shown
+        shown = batch.shown if batch.visible else []
         wanted = {(picture.number, picture.artifact): picture for picture in shown}
         self._adopt(wanted)
         for key in [key for key in self.tiles if key not in wanted]:

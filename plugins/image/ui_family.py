@@ -84,7 +84,7 @@ class SizeBar(QWidget):
     def show_size(self, width: int, height: int) -> None:
         """What is set now; 0 is the model's own."""
         self._now = (width, height)
-        w, h = width or self._own()[0], height or self._own()[1]
+        w, h = width or self.own()[0], height or self.own()[1]
         self.buttons["Swap"].setEnabled(bool(w and h and w != h))
         for name, on in (("Square", w == h), ("Portrait", w < h), ("Landscape", w > h)):
             self.buttons[name].setCheckable(True)
@@ -92,7 +92,7 @@ class SizeBar(QWidget):
 
     def press(self, name: str) -> None:
         if name == "Swap":
-            w, h = self._now[0] or self._own()[0], self._now[1] or self._own()[1]
+            w, h = self._now[0] or self.own()[0], self._now[1] or self.own()[1]
             self.chosen.emit(h, w)
             return
         size = self._of(name)
@@ -100,7 +100,8 @@ class SizeBar(QWidget):
             self.chosen.emit(*size)
         self.show_size(*(size or self._now))
 
-    def _own(self) -> tuple[int, int]:
+    def own(self) -> tuple[int, int]:
+        """The size that the model was made for."""
         return self._sizes[0] if self._sizes else (self._native, self._native)
 
     def _of(self, name: str) -> tuple[int, int] | None:

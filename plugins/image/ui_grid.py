@@ -21,6 +21,7 @@ FLUSH_MS = 33
 FLUSH_S = 0.006
 BETWEEN = 12
 EDGE = 8
+SIDE = 24
 READABLE = 1280
 KEPT_CARDS = 24
 
@@ -153,7 +154,14 @@ class BatchGrid(QScrollArea):
     # geometry --------------------------------------------------------------------------------
 
     def _width(self) -> int:
-        return max(160, min(READABLE, self.viewport().width() - 2 * EDGE))
+        return max(160, min(READABLE, self.viewport().width() + self._bar() - 2 * SIDE))
+
+    def _bar(self) -> int:
+        """The scroll bar takes its room from the margin."""
+        return self.verticalScrollBar().width()
+
+    def _left(self) -> int:
+        return max(EDGE, (self.viewport().width() + self._bar() - self._width()) // 2)
 
     def _height(self, batch: Batch) -> int:
         return self._heights.get(batch.id) or height_guess(batch, self._width(), self.side)
@@ -184,7 +192,7 @@ class BatchGrid(QScrollArea):
         self._building.start()
 
     def _place_cards(self) -> None:
-        left = max(EDGE, (self.viewport().width() - self._width()) // 2)
+        left = self._left()
         rows = {batch.id: at for at, batch in enumerate(self._batches)} if self._cards else {}
         for id, card in self._cards.items():
             card.move(left, self._tops[rows[id]])
@@ -230,14 +238,15 @@ class BatchGrid(QScrollArea):
         self._cards[batch.id] = card
         card.refresh()
         card.fit(self._width())
-        card.move(max(EDGE, (self.viewport().width() - self._width()) // 2), self._tops[self._row(batch.id)])
+        card.move(self._left(), self._tops[self._row(batch.id)])
         card.show()
         self.needs.emit(batch.id)
         return card
 
     def _take_down(self, near: range) -> None:
         keep = {self._batches[at].id for at in near}
-        far = [id for id, card in self._cards.items() if id not in keep and not card.isAncestorOf(_focused())]
+        focused = _focused()
+        far = [id for id, card in self._cards.items() if id not in keep and not card.isAncestorOf(focused)]
         for id in far[: max(0, len(self._cards) - KEPT_CARDS)]:
             self._drop(id)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
@@ -15,8 +15,9 @@ from studio.kit.presets import PresetBar
 from studio.kit.prompt import PromptEditor
 from studio.kit.segments import Segments
 from studio.kit.session import Session
-from studio.kit.surface import label, name, push_button
+from studio.kit.surface import label, name, push_button, tool_button
 
+from .ui_canvas import CanvasSide
 from .ui_card import BatchCard
 from .ui_family import SizeBar
 from .ui_grid import BatchGrid
@@ -28,7 +29,15 @@ from .ui_viewer import Viewer
 
 PROMPT_WIDE = 1280
 SMALLEST, LARGEST = 112, 512
+LOWEST = 160
 PLACEHOLDER = "What is to be seen"
+
+
+class _Pages(QStackedWidget):
+    """As low as the window wants: a page that needs more room than there is shows less."""
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(super().minimumSizeHint().width(), LOWEST)
 
 
 class ImageLayout(QWidget):
@@ -62,8 +71,12 @@ class ImageLayout(QWidget):
         self.fit = FitLine(session, MODES["create"].operation)
         self.grid = BatchGrid(make_card)
         self.viewer = Viewer(session)
+        self.side = CanvasSide(session)
         self.taken = TakenCard(theme)
         self.zoom = self._zoom()
+        self.draw = tool_button("Draw regions", icon=theme.icon("mdi6.vector-rectangle"), text=True,
+                                help="Draws the regions that have prompts of their own")  # fmt: skip
+        self.draw.setCheckable(True)
         self.empty = EmptyState(
             "No pictures yet",
             "Say below what is to be seen; the pictures appear here while they are painted.",
@@ -80,6 +93,7 @@ class ImageLayout(QWidget):
         inside = [self.presets, self.sizes, self.forms]
         row.addWidget(ControlsColumn(theme, inside, [self.cannot, self.fit], [self.generate, self.stop]))
         self.cannot.hide()
+        self.viewer.branching.connect(self.foot.setHidden)
         for wanted in (self.density.changed, self.forms.density_wanted):
             wanted.connect(self.set_density)
             wanted.connect(self.density_changed)
@@ -98,18 +112,23 @@ class ImageLayout(QWidget):
         second.setSpacing(self._two)
         second.addWidget(self.modes)
         second.addStretch(1)
+        second.addWidget(self.draw)
         second.addWidget(self.zoom)
         self.second = second
-        self.pages = QStackedWidget()
+        self.pages = _Pages()
         self.work = QSplitter(Qt.Orientation.Horizontal)
         self.work.setChildrenCollapsible(False)
         self._results = QStackedWidget()
         self._results.addWidget(self.grid)
         self._results.addWidget(self.empty)
+        self.work.addWidget(self.side)
         self.work.addWidget(self._results)
+        self.work.setStretchFactor(0, 3)
+        self.work.setStretchFactor(1, 2)
         self.pages.addWidget(self.work)
         self.pages.addWidget(self.viewer)
-        self._foot = QVBoxLayout()
+        self.foot = QWidget()
+        self._foot = QVBoxLayout(self.foot)
         self._foot.setSpacing(4)
         self._foot.addWidget(self.prompt)
         self._foot.addWidget(self.negative)
@@ -121,7 +140,7 @@ class ImageLayout(QWidget):
         column.addLayout(second)
         column.addLayout(self._note)
         column.addWidget(self.pages, 1)
-        column.addLayout(self._foot)
+        column.addWidget(self.foot)
         return column
 
     def _zoom(self) -> StillSlider:

@@ -16,6 +16,8 @@ from .params import Painting
 Values = dict[str, Any]
 OUTSIDE = ("prompt", "negative", "model")
 """Params with a place of their own, outside of the forms."""
+FIRST = ("Picture", "Frame", "Mask", "Size", "Details", "Pictures")
+"""Groups on top of every form: what the mode is about."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ class ModeForms(QWidget):
     def form(self, mode: str) -> ParamsForm:
         if mode not in self.forms:
             params = self._session.params_class(MODES[mode].operation)
-            form = ParamsForm(params, self._session, exclude=OUTSIDE, rest=self._rest)
+            form = ParamsForm(params, self._session, exclude=OUTSIDE, rest=self._rest, first=FIRST)
             form.hide()
             form.set_density(self._density)
             form.set_value(self._pending.pop(mode, {}))

@@ -136,6 +136,7 @@ class Pages(QObject):
         viewer, was = self._ui.viewer, self._ui.showing()
         if was is None:
             return
+        viewer.close_branch()
         inside = was.isAncestorOf(QApplication.focusWidget() or viewer)
         self._ui.show_page()
         if was is viewer:

@@ -1,14 +1,17 @@
 """What is set in the image panel as a whole: mode, model and form in step with each other, and what to ask for."""
 
+from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
 from studio.errors import StudioError
+from studio.kit.controls.picture import PictureControl
 from studio.kit.desk import Desk
 from studio.kit.presets import Presets
 from studio.kit.session import Session
 
+from .ui_canvas import CanvasLink
 from .ui_family import family_of, follow, reasons
 from .ui_layout import ImageLayout
 from .ui_modes import MODES, Values
@@ -16,6 +19,7 @@ from .ui_modes import MODES, Values
 REPLAYED = ("expanded", "steering")
 """Hidden values that repeat a result exactly; they hold for the settings they came with."""
 
+MISSING = {"picture": "Put a picture here first.", "mask": "Paint over what is to change, or put a mask here."}
 OF_THE_PICTURE = ("picture", "mask", "start_latents", "seed", *REPLAYED)
 """What no preset keeps."""
 
@@ -28,6 +32,7 @@ class Settings(QObject):
     def __init__(self, session: Session, ui: ImageLayout, desk: Desk, parent: QObject | None = None):
         super().__init__(parent)
         self._session, self._ui, self._desk = session, ui, desk
+        self.canvas = CanvasLink(session, ui.side, desk, self)
         self._entries: dict[str, list[dict[str, Any]]] = {}
         self._before: Values = {}
         ui.modes.changed.connect(self.choose_mode)
@@ -37,7 +42,9 @@ class Settings(QObject):
         ui.presets.applied.connect(lambda name, values: self.take(values, f"use the preset {name}"))
         ui.presets.said.connect(lambda error: session.notify(error.title, f"{error.detail} {error.hint}", "error"))
         ui.presets.deleted.connect(self._on_preset_deleted)
-        ui.taken.hide()
+        ui.draw.toggled.connect(lambda _on: self._follow())
+        ui.side.wanted.connect(self._choose_picture)
+        self.canvas.said.connect(lambda title, detail: ui.taken.say(title, (detail,), level="warning"))
         self._on_switched(ui.forms.mode.id)
 
     # values ----------------------------------------------------------------------------------
@@ -51,17 +58,19 @@ class Settings(QObject):
         known = self._session.params_class(self._ui.forms.mode.operation).model_fields
         self._desk.set_values({name: value for name, value in values.items() if name in known or name == "mode"}, label)
 
-    def request(self) -> tuple[str, Values] | None:
-        """What to ask the engine for; None when something is missing, which is then said in its place."""
+    def request(self, then: Callable[[str, Values], None]) -> None:
+        """Calls `then` with what to ask the engine for, once the mask is kept; what is missing is said in its place."""
+        if self.canvas.ready(lambda _mask: self.request(then)):
+            return
         values = self._desk.values()
         mode = MODES[values.pop("mode")]
         form = self._ui.forms.current
-        for name in ("picture", "mask"):
+        for name, words in MISSING.items():
             if name in form.rows and not values.get(name):
-                form.rows[name].show_problem("Put a picture here first.")
+                form.rows[name].show_problem(words)
                 form.rows[name].control.edit.setFocus()
-                return None
-        return mode.operation, values
+                return
+        then(mode.operation, values)
 
     def use_picture(self, path: str, mode: str = "") -> None:
         """Puts a picture into `mode`; "" is the present mode, or Transform where that takes none."""
@@ -102,7 +111,22 @@ class Settings(QObject):
         self._ui.sizes.setVisible("width" in values and mode.id == "create")
         self._ui.sizes.show_family(family)
         self._ui.sizes.show_size(int(values.get("width") or 0), int(values.get("height") or 0))
+        self._show_canvas(values, "regions" in values and "regions" not in why)
         self._ui.fit.check(self._asked())
+
+    def _show_canvas(self, values: Values, regions: bool) -> None:
+        """Beside the results where something is painted or dragged, or while regions are drawn."""
+        mode, ui = self._ui.forms.mode, self._ui
+        drawn = regions and mode.id in ("create", "transform")
+        ui.draw.setVisible(drawn)
+        shown = mode.canvas or ("regions" if drawn and ui.draw.isChecked() else "")
+        own = ui.sizes.own()
+        self.canvas.show_mode(shown, (int(values.get("width") or own[0]), int(values.get("height") or own[1])))
+
+    def _choose_picture(self) -> None:
+        row = self._ui.forms.current.rows.get("picture")
+        if row is not None and isinstance(row.control, PictureControl):
+            row.control.open_dialog()
 
     def _asked(self) -> Values:
         return {name: value for name, value in self._desk.values().items() if name != "mode"}

@@ -29,6 +29,7 @@ class Viewer(QWidget):
     branched = Signal(object)
     moved = Signal(int)
     left = Signal()
+    branching = Signal(bool)
 
     def __init__(self, session: Session, parent: QWidget | None = None):
         super().__init__(parent)
@@ -71,7 +72,7 @@ class Viewer(QWidget):
         self._flow = FlowLayout(self._bar)
         self._buttons: list[QWidget] = []
         column = QVBoxLayout(self)
-        column.setContentsMargins(24, 0, 24, 0)
+        column.setContentsMargins(24, 0, 24, 8)
         column.setSpacing(8)
         column.addLayout(head)
         column.addWidget(self.view, 1)
@@ -103,11 +104,13 @@ class Viewer(QWidget):
             self.scrubber.choose_middle()
         self.sheet.show_branch(params)
         self.sheet.show_step(self.scrubber.step())
+        self.branching.emit(True)
 
     def close_branch(self) -> None:
         if self.sheet.isVisible() and self.sheet.isAncestorOf(self.sheet.window().focusWidget() or self.sheet):
             self.view.setFocus(Qt.FocusReason.OtherFocusReason)
         self.sheet.hide()
+        self.branching.emit(False)
 
     def _show_words(self, batch: Batch, picture: Picture) -> None:
         seed = batch.seed_of(picture)

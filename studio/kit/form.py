@@ -34,6 +34,7 @@ class ParamsForm(QWidget):
 
     exclude: fields that are shown elsewhere; `rest` gives their values where the whole is needed (the fit).
     operation: its id, so that the model's control can say whether it fits. history: edits become undo steps.
+    first: titles of groups that stand on top; the others follow as they are defined.
     """
 
     changed = Signal()
@@ -48,6 +49,7 @@ class ParamsForm(QWidget):
         operation: str = "",
         rest: Callable[[], Values] | None = None,
         history: History | None = None,
+        first: Iterable[str] = (),
         parent: QWidget | None = None,
     ):
         super().__init__(parent)
@@ -65,7 +67,7 @@ class ParamsForm(QWidget):
             row.wrong.connect(self._wrong)
             row.reset.connect(self.reset)
             self.rows[spec.name] = row
-        self._build()
+        self._build(first)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         if history is not None:
             self.destroyed.connect(partial(_forget, history, self._owner))
@@ -186,8 +188,9 @@ class ParamsForm(QWidget):
 
     # inside ----------------------------------------------------------------------------------
 
-    def _build(self) -> None:
-        by_group: dict[str, list[str]] = {}
+    def _build(self, first: Iterable[str]) -> None:
+        groups = {spec.ui.group for spec in self.specs}
+        by_group: dict[str, list[str]] = {title: [] for title in first if title in groups}
         for spec in self.specs:
             by_group.setdefault(spec.ui.group, []).append(spec.name)
         self.groups: dict[Group, list[str]] = {}

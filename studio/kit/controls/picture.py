@@ -11,10 +11,11 @@ from studio.errors import StudioError
 from studio.kit.controls.base import Control
 from studio.kit.pictures import Pictures
 from studio.kit.session import Session
-from studio.kit.surface import label, push_button, tool_button
+from studio.kit.surface import label, push_button, tip, tool_button
 from studio.sdk.fields import FieldSpec
 
 SIDE = 72
+NAME = 22
 PATTERNS = "Pictures (*.png *.jpg *.jpeg *.webp *.bmp *.gif *.tif *.tiff);;All files (*)"
 
 
@@ -103,7 +104,9 @@ class PictureControl(Control):
         except StudioError as error:
             self.said.setText(error.title + ".")
             return
-        self.said.setText("" if self._value.startswith("input:") else path.name)
+        kept = self._value.startswith("input:")
+        self.said.setText("" if kept else _short(path.name))
+        self.said.setToolTip("" if kept else tip(str(path)))
         asked, ratio = self._value, self.devicePixelRatioF()
         side = round(SIDE * ratio)
 
@@ -117,3 +120,8 @@ class PictureControl(Control):
             self.thumb.setPixmap(QPixmap.fromImage(image))
 
         self._pictures.load(path, QSize(side, side), then)
+
+
+def _short(name: str) -> str:
+    """A name that wraps nowhere must not make the column wider."""
+    return name if len(name) <= NAME else f"{name[: NAME // 2]}…{name[-NAME // 2 :]}"
