@@ -13,6 +13,7 @@ from typing import Any
 
 import diffusers
 import torch
+from diffusers.utils import logging
 
 from studio.errors import StudioError
 from studio.sdk.operation import JobContext, ModelInfo
@@ -109,7 +110,8 @@ def load(info: ModelInfo, device: str, dtype: str, quantised: str = "none") -> L
 
     dtype: torch's name; the VAE stays in float32 where its halves overflow. quantised: "none", "int8" or "int4".
     """
-    diffusers.utils.logging.disable_progress_bar()  # type: ignore[attr-defined]
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()  # it warns of what the studio does on purpose
     path = Path(info.path)
     family = of_model(info)
     kind = _dtype(dtype)
@@ -141,8 +143,8 @@ def opened(params: Any, ctx: JobContext, ref: str | None = None) -> Iterator[Loa
 def _settle(name: str, module: torch.nn.Module, family: Family, dtype: torch.dtype, device: str) -> None:
     """Where and in which type a part stays for as long as it is loaded."""
     module.eval().requires_grad_(False)
-    if getattr(module, "is_quantized", False) or getattr(module, "hf_quantizer", None) is not None:
-        return  # its library has put it where it belongs
+    if getattr(module, "is_loaded_in_8bit", False):
+        return  # bitsandbytes has put it where it belongs and refuses to move it
     config: Any = getattr(module, "config", None)
     upcast = bool(getattr(config, "force_upcast", False))
     if name == "vae" and dtype == torch.float16 and family.id == "sdxl" and upcast:

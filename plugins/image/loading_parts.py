@@ -13,6 +13,8 @@ from typing import Any
 import diffusers
 import torch
 import transformers
+from diffusers.models.modeling_utils import ModelMixin
+from diffusers.schedulers.scheduling_utils import SchedulerMixin
 from safetensors import SafetensorError
 from transformers.utils import logging as transformers_logging
 
@@ -89,7 +91,7 @@ def read_part(folder: Path, name: str, library: str, kind: str, dtype: torch.dty
     bits = config_for(quantised, dtype, library) if name in QUANTISABLE else None
     if library == "diffusers":
         known: Any = getattr(diffusers, kind, None)
-        if not isinstance(known, type) or not issubclass(known, diffusers.ModelMixin):
+        if not isinstance(known, type) or not issubclass(known, ModelMixin):
             raise _unknown(name, library, kind)
         return guarded(f"part {name}", lambda: _network(known, place, dtype, bits))
     known = getattr(transformers, kind, None)
@@ -103,7 +105,7 @@ def read_scheduler(place: Path, kind: str = "") -> tuple[str, dict[str, Any]]:
     config = trusted(read_json(place / "scheduler_config.json"))
     named = config.get("_class_name") or kind
     known = getattr(diffusers, str(named), None)
-    if not isinstance(known, type) or not issubclass(known, diffusers.SchedulerMixin):
+    if not isinstance(known, type) or not issubclass(known, SchedulerMixin):
         raise _unknown("scheduler", "diffusers", str(named))
     return str(named), config
 

@@ -64,7 +64,7 @@ def unet(shapes: Shapes, base: str) -> dict[str, Any]:
     levels: list[int] = []
     depths: list[int] = []
     layers = 0
-    for number in range(1, 1 + _count(shapes, "input_blocks.{}.")):
+    for number in range(1, _count(shapes, "input_blocks.{}.")):
         block = f"input_blocks.{number}."
         if f"{block}0.op.weight" in shapes:
             levels.append(0)  # the next block begins a level

@@ -44,7 +44,7 @@ def paired(entries: Iterable[ModelEntry], beside: Iterable[ModelEntry] = ()) -> 
     known = list(entries)
     folders: dict[str, list[ModelEntry]] = {}
     for entry in (*known, *beside):
-        if entry.problem is None and (base := base_of(entry)):
+        if entry.problem is None and not entry.starter and (base := base_of(entry)):
             folders.setdefault(base, []).append(entry)
     for entry in known:
         yield _completed(entry, folders) if entry.layout == "file" and entry.problem is None else entry

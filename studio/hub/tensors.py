@@ -17,17 +17,18 @@ _LORA = re.compile(
 )
 _EMBEDDING_LIMIT = 1 << 20
 _WIDTHS = {768: "sd15", 1024: "sd2", 2048: "sdxl"}
+SD3_ONE = "transformer_blocks.0.norm1_context.linear.weight"
 FLUX_ONE = "single_transformer_blocks.0.attn.to_q.weight"
 # Checkpoints of a network alone, by a tensor that only this family has. Order matters: the first match wins.
 _NETWORKS = (
     ("chroma", "ChromaPipeline", ("distilled_guidance_layer.in_proj.bias", "distilled_guidance_layer.in_proj.weight")),
-    ("flux2", "Flux2KleinPipeline", ("single_stream_modulation.lin.weight",)),
+    ("flux2", "Flux2KleinPipeline", ("single_stream_modulation.lin.weight", "single_stream_modulation.linear.weight")),
     ("flux", "FluxPipeline", ("double_blocks.0.img_attn.norm.key_norm.scale", FLUX_ONE)),
-    ("sd3", "StableDiffusion3Pipeline", ("joint_blocks.0.context_block.adaLN_modulation.1.bias",)),
+    ("sd3", "StableDiffusion3Pipeline", ("joint_blocks.0.context_block.adaLN_modulation.1.bias", SD3_ONE)),
     ("z-image", "ZImagePipeline", ("layers.0.adaLN_modulation.0.weight",)),
     ("qwen-image", "QwenImagePipeline", ("transformer_blocks.0.img_mod.1.weight",)),
-    ("wan", "WanPipeline", ("head.modulation",)),
-    ("ltx", "LTXPipeline", ("patchify_proj.weight",)),
+    ("wan", "WanPipeline", ("head.modulation", "condition_embedder.time_proj.weight")),
+    ("ltx", "LTXPipeline", ("patchify_proj.weight", "time_embed.emb.timestep_embedder.linear_1.weight")),
 )  # fmt: skip
 _OTHERS = ("av_ca_a2v_gate_adaln_single.emb.timestep_embedder.linear_1.weight", "vace_blocks.0.after_proj.bias")
 _PREFIXES = ("", "model.diffusion_model.", "diffusion_model.", "transformer.")
@@ -42,6 +43,8 @@ def told(shapes: Shapes, name: str = "") -> dict[str, Any]:
     """Capability, family and config of the file called `name`, as far as its tensors tell."""
     if any(_LORA.search(key) for key in shapes):
         return _made_for("adapter", adapter_base(shapes))
+    if any(key.startswith(("control_model.", "controlnet_cond_embedding.", "controlnet_blocks.")) for key in shapes):
+        return _made_for("controlnet", _controlnet_base(shapes))
     if base := checkpoints.base_of(shapes):
         return checkpoint(shapes, base, name)
     if found := network(shapes, name):
@@ -50,8 +53,6 @@ def told(shapes: Shapes, name: str = "") -> dict[str, Any]:
         return {"capability": "upscaler", "family": scale["kind"], "config": scale}
     if any(key.startswith(("ip_adapter.", "ip_adapter_proj_model.")) for key in shapes):
         return _made_for("ip-adapter", _reference_base(shapes))
-    if any(key.startswith(("control_model.", "controlnet_cond_embedding.", "controlnet_blocks.")) for key in shapes):
-        return _made_for("controlnet", _controlnet_base(shapes))
     if is_embedding(shapes):
         return _made_for("embedding", _embedding_base(shapes))
     if any(key.removeprefix("first_stage_model.").startswith("decoder.conv_in.") for key in shapes):
