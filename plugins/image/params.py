@@ -156,8 +156,8 @@ class Painting(Params):
         default=None, gt=0, le=30, description="Shift of a flow model's schedule towards high noise; empty: its own."
     )
     seed: Seed = Field(default=None, description="The same seed and settings give the same pictures; empty draws one.")
-    variation_seed: Annotated[int | None, Ui(group="Seed", density=Expert)] = Field(
-        default=None, ge=0, le=2**32 - 1, description="A second seed to lean towards; empty: one after the seed."
+    variation_seed: Annotated[int | None, Ui(widget="seed", group="Seed", density=Expert)] = Field(
+        default=None, ge=0, le=2**32 - 1, description="A second seed to lean towards; empty draws one."
     )
     variation: Annotated[float, slider("Seed", 0, 1, density=Expert)] = Field(
         default=0.0, ge=0, le=1, description="How far each picture leans from the seed's noise to the variation seed's."
