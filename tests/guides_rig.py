@@ -1,23 +1,22 @@
 """What tests of LoRAs, ControlNets and reference pictures need: a resident model, and jobs that take turns on it."""
 
 import contextlib
+import json
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import torch
-from diffusers import DiffusionPipeline
 from PIL import Image
 
+from plugins.image.loading import load
 from studio.errors import StudioError
 from studio.sdk.operation import ModelInfo
 from tests import tiny_pipelines
 from tests.text_context import Turns
 
 torch.set_num_threads(1)  # tiny tensors: more threads only wait for each other
-TITLES = {"sd15": "Stable Diffusion 1.5", "sdxl": "SDXL", "sd3": "Stable Diffusion 3", "flux": "Flux"}
 
 
 class Models:
@@ -86,31 +85,14 @@ class Context:
 
 def resident(family: str, folder: Path) -> Any:
     """The tiny model of `family` as a worker keeps it: parts that all jobs share."""
-    import diffusers
-
-    made = DiffusionPipeline.from_pretrained(tiny_pipelines.make(family, folder / family), local_files_only=True)
-    made.set_progress_bar_config(disable=True)
-    uses = {"text": type(made).__name__}
-    table = SimpleNamespace(id=family, title=TITLES.get(family, family), pipelines=uses, multiple=8, references=0)
-    parts = {name: part for name, part in made.components.items() if name != "scheduler"}
-
-    def pipeline(kind: str = "", **more: Any) -> Any:
-        found = getattr(diffusers, kind or uses["text"])
-        given = {"safety_checker": None, "requires_safety_checker": False} if family == "sd15" else {}
-        scheduler = type(made.scheduler).from_config(made.scheduler.config)
-        own = found(**{**parts, **given, "scheduler": scheduler, **more})
-        own.set_progress_bar_config(disable=True)
-        return own
-
-    info = ModelInfo(f"tiny-{family}", str(folder / family), "text-to-image", family)
-    return SimpleNamespace(
-        info=info, family=table, parts=parts, device="cpu", dtype=torch.float32, kept={}, own=pipeline
-    )
+    place = tiny_pipelines.make(family, folder / family)
+    kind = json.loads((place / "model_index.json").read_text())["_class_name"]
+    return load(ModelInfo(f"tiny-{family}", str(place), "text-to-image", kind), "cpu", "float32")
 
 
-def painted(loaded: Any, ctx: Any = None, *, kind: str = "", parts: Any = None, steps: int = 3, **call: Any) -> Any:
+def painted(loaded: Any, ctx: Any = None, *, use: str = "text", parts: Any = None, steps: int = 3, **call: Any) -> Any:
     """A picture's pixels, by a bare pipeline of the job's own, with a boundary after every step."""
-    pipeline = loaded.own(kind, **(parts or {}))
+    pipeline = loaded.pipeline(use, loaded.make_scheduler(), **(parts or {}))
 
     def boundary(_pipeline: Any, step: int, _at: Any, kept: dict[str, Any]) -> dict[str, Any]:
         if ctx is not None:

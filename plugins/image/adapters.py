@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from studio.errors import StudioError
 from studio.sdk.operation import JobContext
 
-from .adapter_files import AdapterFile, Parts, fitted, read
+from .adapter_files import AdapterFile, base_of, fitted, read
 from .params import Lora
 
 KEPT = 4
@@ -196,7 +196,7 @@ def _remove(module: nn.Module, name: str) -> None:
     for parent in list(module.modules()):
         for key, child in list(parent.named_children()):
             if _is_layer(child) and not child.r:
-                setattr(parent, key, child.get_base_layer())
+                setattr(parent, key, base_of(child))
     if not configs and hasattr(module, "peft_config"):
         del module.peft_config
 
@@ -214,6 +214,3 @@ def _is_layer(module: Any) -> bool:
     from peft.tuners.lora import LoraLayer
 
     return isinstance(module, LoraLayer)
-
-
-__all__ = ["KEPT", "Installed", "Parts", "adapted", "adapters_key", "modules"]

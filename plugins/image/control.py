@@ -161,7 +161,7 @@ def _load(info: ModelInfo, loaded: Any, ctx: JobContext) -> Any:
     path, wanted = Path(info.path), loaded.family.control_class
     with torch.inference_mode(False):
         net = _of_folder(info, path, wanted, loaded) if path.is_dir() else _of_file(info, path, wanted, loaded)
-        return net.to(device=ctx.device, dtype=loaded.dtype).eval().requires_grad_(False)
+        return net.to(ctx.device).eval().requires_grad_(False)
 
 
 def _of_folder(info: ModelInfo, path: Path, wanted: str, loaded: Any) -> Any:
@@ -186,8 +186,8 @@ def _of_folder(info: ModelInfo, path: Path, wanted: str, loaded: Any) -> Any:
 
 def _of_file(info: ModelInfo, path: Path, wanted: str, loaded: Any) -> Any:
     """A single file of the UNet families: its shape is that of the model's own UNet."""
-    from diffusers import ControlNetModel
     from diffusers.loaders.single_file_utils import convert_controlnet_checkpoint
+    from diffusers.models.controlnets.controlnet import ControlNetModel
 
     if path.suffix != ".safetensors" or wanted != "ControlNetModel":
         raise StudioError(
@@ -195,7 +195,10 @@ def _of_file(info: ModelInfo, path: Path, wanted: str, loaded: Any) -> Any:
             "For this family a folder with config.json and weights in safetensors is needed.", code="control",
         )  # fmt: skip
     state = load_file(path)
-    net = ControlNetModel.from_unet(loaded.parts["unet"], load_weights_from_unet=False)
+    net: Any = ControlNetModel.from_unet(
+        loaded.parts["unet"], conditioning_embedding_out_channels=_hint_channels(state), load_weights_from_unet=False
+    )
+    torch.nn.Module.to(net, dtype=loaded.dtype)
     try:
         if any("input_blocks" in key or key.startswith("control_model.") for key in state):
             state = convert_controlnet_checkpoint(state, dict(net.config))
@@ -204,6 +207,16 @@ def _of_file(info: ModelInfo, path: Path, wanted: str, loaded: Any) -> Any:
         raise _misfit(info, loaded, _short(error)) from None
     _complete(info, missing)
     return net
+
+
+def _hint_channels(state: dict[str, torch.Tensor]) -> tuple[int, ...]:
+    """Channels of the layers that read the map, each of which but the first halves it; the usual where unknown."""
+    name = "controlnet_cond_embedding."
+    first = state.get(f"{name}conv_in.weight")
+    if first is None:
+        return (16, 32, 96, 256)
+    halving = [state[key] for n in range(1, 20, 2) if (key := f"{name}blocks.{n}.weight") in state]
+    return (first.shape[0], *(tensor.shape[0] for tensor in halving))
 
 
 def _complete(info: ModelInfo, missing: Sequence[str]) -> None:
@@ -222,6 +235,11 @@ def _check_fit(loaded: Any, net: Any, info: ModelInfo) -> None:
         ours, theirs = getattr(network.config, name, None), getattr(net.config, name, None)
         if ours != theirs:
             raise _misfit(info, loaded, f"Its {name} is {theirs}; the model's is {ours}.")
+    channels = getattr(net.config, "conditioning_embedding_out_channels", None)
+    blocks = getattr(getattr(loaded.parts.get("vae"), "config", None), "block_out_channels", None)
+    if channels and blocks and len(channels) != len(blocks) and loaded.family.control_class == "ControlNetModel":
+        ours, theirs = 2 ** (len(blocks) - 1), 2 ** (len(channels) - 1)
+        raise _misfit(info, loaded, f"It reads {theirs} pixels as one latent; the model's latents have {ours}.")
 
 
 def _misfit(info: ModelInfo, loaded: Any, why: str) -> StudioError:

@@ -43,7 +43,8 @@ def canny(pixels: np.ndarray[Any, Any], low: float, high: float, blur: float = B
     length = np.hypot(down, right)
     thin = length * _is_crest(length, down, right)
     weak = thin > low
-    groups, count = ndimage.label(weak, structure=np.ones((3, 3)))
+    labelled: Any = ndimage.label(weak, structure=np.ones((3, 3)))
+    groups, count = labelled
     strong = np.zeros(count + 1, dtype=bool)
     strong[np.unique(groups[thin > high])] = True
     strong[0] = False

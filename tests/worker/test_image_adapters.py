@@ -111,7 +111,7 @@ def test_the_same_picture_as_diffusers_itself(tmp_path: Path, sd15: Any) -> None
     file = of_diffusers(sd15, tmp_path)
     mine = with_loras(sd15, Models(file), [Lora(model=file.name, weight=0.7)])
     other = resident("sd15", tmp_path)
-    theirs = other.own()
+    theirs = other.pipeline("text", other.make_scheduler())
     theirs.load_lora_weights(load_file(file), adapter_name="x")
     theirs.set_adapters(["x"], [0.7])
     torch.testing.assert_close(painted(other), mine)
