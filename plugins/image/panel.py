@@ -287,6 +287,10 @@ class ImagePanel(Panel):
     def drop_file(self, path: Path) -> None:
         self.drop.take(path)
 
+    def use_file(self, path: Path) -> None:
+        """The picture to work on; a recipe in it is left alone."""
+        self.drop.use(path)
+
     def draft(self) -> dict[str, Any]:
         known = {picture.artifact for batch in self.batches for picture in batch.pictures}
         return {

@@ -96,6 +96,10 @@ class Drop(QObject):
 
         self._pictures.load(path, QSize(64, 64), then)
 
+    def use(self, path: Path) -> None:
+        """A picture to work on, whatever it says of its making."""
+        self._check(path)
+
     def _user(self, path: Path | None) -> Any:
         return (lambda: self._use(path)) if path is not None else None
 

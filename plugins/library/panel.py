@@ -3,18 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QItemSelectionModel, QModelIndex, QSize, Qt, QTimer, QUrl
-from PySide6.QtGui import QDesktopServices, QGuiApplication, QKeyEvent, QKeySequence
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QFrame,
-    QListView,
-    QPushButton,
-    QSplitter,
-    QStackedWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import QItemSelectionModel, QMimeData, QModelIndex, QSize, Qt, QTimer, QUrl
+from PySide6.QtGui import QDesktopServices, QGuiApplication, QImage, QKeyEvent, QKeySequence
+from PySide6.QtWidgets import QPushButton, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from studio.errors import StudioError
 from studio.kit.action import Action
@@ -25,13 +16,17 @@ from studio.kit.session import Session
 from studio.sdk.fields import describe
 from studio.sdk.manifest import PanelEntry
 
+from .ui_grid import Grid
 from .ui_head import ForGood, Head
 from .ui_items import ITEM, LibraryItems
+from .ui_picture import Large
 from .ui_preview import Preview
-from .ui_tile import GAP, TILE, Tile
+from .ui_thumbs import Thumbs
+from .ui_tile import GAP, PICTURED, TILE, Tile, picture_room
 
 REFRESH_MS = 250
 MARGINS = (24, 16, 24, 16)
+IMAGE_PANEL = "image.panel"
 
 
 class LibraryPanel(Panel):
@@ -41,9 +36,12 @@ class LibraryPanel(Panel):
         super().__init__(session, entry)
         self._item: dict[str, Any] | None = None
         self.items = LibraryItems(session.call, session.spawn, self)
+        self.thumbs = Thumbs(session.call_frames, session.spawn, self)
+        self.large = Large(session.call_frames, session.spawn, self)
         self.head = Head(entry.title)
         self.for_good = ForGood()
-        self.view = self._make_view()
+        self.view = Grid(self.items, Tile(session.theme, self.thumbs, self), TILE + QSize(GAP, GAP))
+        self.view.setAccessibleName("Results in the library")
         self.empty = EmptyState()
         self.preview = Preview(self._title_of)
         self._buttons = {name: QPushButton(label) for name, label in LABELS.items()}
@@ -54,22 +52,6 @@ class LibraryPanel(Panel):
         self._update_buttons()
 
     # building --------------------------------------------------------------------------------
-
-    def _make_view(self) -> QListView:
-        view = QListView()
-        view.setAccessibleName("Results in the library")
-        view.setModel(self.items)
-        view.setItemDelegate(Tile(self.session.theme, view))
-        view.setFlow(QListView.Flow.LeftToRight)
-        view.setWrapping(True)
-        view.setResizeMode(QListView.ResizeMode.Adjust)
-        view.setUniformItemSizes(True)
-        view.setGridSize(TILE + QSize(GAP, GAP))
-        view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        view.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        view.setFrameShape(QFrame.Shape.NoFrame)
-        view.setMouseTracking(True)
-        return view
 
     def _lay_out(self) -> None:
         self._stack = QStackedWidget()
@@ -92,7 +74,7 @@ class LibraryPanel(Panel):
         split.addWidget(self._right)
         split.setStretchFactor(0, 3)
         split.setStretchFactor(1, 2)
-        split.setSizes([600, 400])
+        split.setSizes([664, 400])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(*MARGINS)
         layout.setSpacing(16)
@@ -110,7 +92,17 @@ class LibraryPanel(Panel):
         selection.currentChanged.connect(self._on_current)
         selection.selectionChanged.connect(lambda: self._update_buttons())
         self.view.activated.connect(lambda _index: self.open_current())
-        deeds = (self.open_current, self.copy_current, self.show_folder, self.trash_selected, self.restore_selected)
+        self.view.looked.connect(self._on_looked)
+        self.thumbs.arrived.connect(lambda _ids: self.view.viewport().update())
+        self.large.ready.connect(self._on_large)
+        deeds = (
+            self.open_current,
+            self.use_current,
+            self.copy_current,
+            self.show_folder,
+            self.trash_selected,
+            self.restore_selected,
+        )
         for button, run in zip(self._buttons.values(), deeds, strict=True):
             button.clicked.connect(lambda _on=False, run=run: run())
 
@@ -123,6 +115,8 @@ class LibraryPanel(Panel):
         if event.kind == "library":
             self._refresh_soon.start()
             ids = {*event.data.get("changed", ()), *event.data.get("removed", ())}
+            self.thumbs.forget(ids)
+            self.view.look_soon()
             if self._item is not None and self._item.get("id") in ids:
                 self._look_at(self._item)
 
@@ -130,6 +124,16 @@ class LibraryPanel(Panel):
         """Shows what fits the head."""
         self._item = None
         self.items.show(**self.head.value())
+
+    def _on_looked(self, first: int, last: int, down: bool) -> None:
+        """Thumbnails of what is on screen, then of as much again where the person is going."""
+        if not self.view.isVisible():
+            return
+        ahead = range(last + 1, min(2 * last - first + 2, self.items.rowCount()))
+        rows = [*range(first, last + 1), *(ahead if down else range(first - 1, max(-1, 2 * first - last - 2), -1))]
+        items = [item for row in rows if (item := self.items.item(row)) is not None]
+        room = picture_room(self.view.fontMetrics().lineSpacing(), self.devicePixelRatioF())
+        self.thumbs.want([str(item["id"]) for item in items if item.get("kind") in PICTURED], room)
 
     def _on_counted(self, total: int) -> None:
         self.head.set_count(total)
@@ -176,6 +180,9 @@ class LibraryPanel(Panel):
 
     def _look_at(self, item: dict[str, Any]) -> None:
         self._item = item
+        pictured = item.get("kind") in PICTURED
+        self.preview.show_picture(self.thumbs.image(str(item["id"])) or QImage() if pictured else None)
+        self.large.ask(str(item["id"]) if pictured else "")
         self.session.spawn(self._load(str(item["id"]), item))
 
     async def _load(self, id: str, item: dict[str, Any]) -> None:
@@ -188,12 +195,17 @@ class LibraryPanel(Panel):
             self.preview.show_item(whole, note=note)
             self._update_buttons()
 
+    def _on_large(self, id: str, image: QImage, words: str) -> None:
+        if self._item is not None and self._item.get("id") == id:
+            self.preview.show_picture(image, words)
+
     def _update_buttons(self) -> None:
         trashed, item = self.head.trash.isChecked(), self._item or {}
         some = self.view.selectionModel().hasSelection()
         allowed = {
             "open": not trashed and bool(item.get("recipe")) and bool(self._panel_of(item)),
-            "copy": isinstance(item.get("text"), str),
+            "use": not trashed and item.get("kind") == "image" and bool(item.get("path")),
+            "copy": isinstance(item.get("text"), str) or item.get("kind") in PICTURED,
             "folder": bool(item.get("path")),
             "delete": not trashed,
             "restore": trashed,
@@ -202,6 +214,8 @@ class LibraryPanel(Panel):
             button.setEnabled(some and allowed[name])
         for name in ("open", "delete"):
             self._buttons[name].setVisible(not trashed)
+        self._buttons["use"].setVisible(not trashed and item.get("kind") == "image")
+        self._buttons["copy"].setText("Copy picture" if item.get("kind") in PICTURED else LABELS["copy"])
         self._buttons["restore"].setVisible(trashed)
 
     def _title_of(self, operation: str, name: str) -> str:
@@ -226,9 +240,23 @@ class LibraryPanel(Panel):
         if item is not None and item.get("recipe") and not item.get("trashed") and (panel := self._panel_of(item)):
             self.session.open_panel(panel, {"recipe": item["recipe"], "path": item.get("path")})
 
+    def use_current(self) -> None:
+        """Takes the current picture to the image panel, as a picture to work on."""
+        item = self._item or {}
+        if item.get("kind") == "image" and item.get("path") and not item.get("trashed"):
+            self.session.open_panel(IMAGE_PANEL, {"use": str(item["path"])})
+
     def copy_current(self) -> None:
-        if self._item is not None and isinstance(self._item.get("text"), str):
-            QGuiApplication.clipboard().setText(self._item["text"])
+        """The whole text, or the picture as a file and as what is shown of it."""
+        item = self._item or {}
+        if isinstance(item.get("text"), str):
+            QGuiApplication.clipboard().setText(item["text"])
+        elif item.get("kind") in PICTURED and item.get("path"):
+            copied = QMimeData()
+            copied.setUrls([QUrl.fromLocalFile(str(item["path"]))])
+            if not self.preview.picture.image.isNull():
+                copied.setImageData(self.preview.picture.image)
+            QGuiApplication.clipboard().setMimeData(copied)
 
     def show_folder(self) -> None:
         folder = Path(str((self._item or {}).get("path", ""))).parent
@@ -288,7 +316,8 @@ class LibraryPanel(Panel):
         return [
             Action("library.search", "Search the library", "Ctrl+F", self.focus_prompt),
             Action("library.open", "Open in the panel that made it", "", self.open_current, made),
-            Action("library.copy", "Copy the text", "Ctrl+Shift+C", self.copy_current, some),
+            Action("library.use", "Use the picture in the image panel", "Ctrl+Shift+U", self.use_current, made),
+            Action("library.copy", "Copy the text or the picture", "Ctrl+Shift+C", self.copy_current, some),
             Action("library.folder", "Show in folder", "", self.show_folder, some),
             Action("library.delete", "Delete", "", self.trash_selected, made),
             Action("library.trash", "Show the trash, or leave it", "", self.head.trash.toggle),
@@ -320,6 +349,7 @@ class LibraryPanel(Panel):
 
 LABELS = {
     "open": "Open in panel",
+    "use": "Use as input",
     "copy": "Copy text",
     "folder": "Show in folder",
     "delete": "Delete",
@@ -327,7 +357,8 @@ LABELS = {
 }
 TIPS = {
     "open": "Restores prompt, settings and seed in the panel that made it (Enter)",
-    "copy": "Copies the whole text (Ctrl+C)",
+    "use": "Takes the picture to the image panel, to work on it",
+    "copy": "Copies the whole text, or the picture (Ctrl+C)",
     "folder": "Opens the folder of the file",
     "delete": "Moves to the trash (Del); Ctrl+Z brings it back",
     "restore": "Takes it out of the trash",

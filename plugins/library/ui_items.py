@@ -1,11 +1,17 @@
 """The library as a Qt list model that fetches only the pages somebody looks at."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import QAbstractListModel, QMimeData, QModelIndex, QObject, QPersistentModelIndex, Qt, QUrl, Signal
+
+from studio.errors import StudioError
 
 PAGE = 100
+AT_ONCE = 2
+MOST_WAITING = 4
+"""Pages that wait to be asked for; the one looked at last goes first, and those passed by long ago are dropped."""
+
 ITEM = Qt.ItemDataRole.UserRole + 1
 Index = QModelIndex | QPersistentModelIndex
 Item = dict[str, Any]
@@ -31,6 +37,8 @@ class LibraryItems(QAbstractListModel):
         self._call, self._spawn = call, spawn
         self._items: dict[int, Item] = {}
         self._asked: set[int] = set()
+        self._waiting: list[int] = []
+        self._flying = 0
         self._total = 0
         self._filter: dict[str, Any] = {"trashed": False}
         self._round = 0
@@ -58,9 +66,29 @@ class LibraryItems(QAbstractListModel):
             self._ask(row // PAGE)
         return self._items.get(row)
 
+    def ids(self, rows: Iterable[int]) -> list[str]:
+        """The ids of those of `rows` that are here; the others are fetched."""
+        return [str(item["id"]) for row in rows if (item := self.item(row)) is not None]
+
     def row_of(self, id: str) -> int:
         """The row of a fetched item, or -1."""
         return next((row for row, item in self._items.items() if item.get("id") == id), -1)
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        return super().flags(index) | Qt.ItemFlag.ItemIsDragEnabled
+
+    def supportedDragActions(self) -> Qt.DropAction:
+        return Qt.DropAction.CopyAction
+
+    def mimeTypes(self) -> list[str]:
+        return ["text/uri-list"]
+
+    def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:
+        """The files themselves, for any program that takes some."""
+        found = QMimeData()
+        items = (self._items.get(index.row()) for index in indexes)
+        found.setUrls([QUrl.fromLocalFile(str(item["path"])) for item in items if item is not None])
+        return found
 
     def show(self, *, query: str = "", kind: str = "", trashed: bool = False) -> None:
         """Shows what fits these. Everything is fetched anew; what was asked for before is dropped."""
@@ -87,7 +115,7 @@ class LibraryItems(QAbstractListModel):
 
     def _restart(self, *, clear: bool) -> None:
         self._round += 1
-        self._asked = set()
+        self._asked, self._waiting, self._flying = set(), [], 0
         if clear:
             self.beginResetModel()
             self._items, self._total = {}, 0
@@ -95,14 +123,30 @@ class LibraryItems(QAbstractListModel):
         self._ask(0)
 
     def _ask(self, page: int) -> None:
-        if page not in self._asked:
-            self._asked.add(page)
-            self._spawn(self._fetch(page, self._round))
+        if page in self._asked:
+            return
+        self._asked.add(page)
+        self._waiting.append(page)
+        if len(self._waiting) > MOST_WAITING:
+            self._asked.discard(self._waiting.pop(0))
+        self._next()
+
+    def _next(self) -> None:
+        while self._waiting and self._flying < AT_ONCE:
+            self._flying += 1
+            self._spawn(self._fetch(self._waiting.pop(), self._round))
 
     async def _fetch(self, page: int, round: int) -> None:
-        answer = await self._call("library.list", offset=page * PAGE, limit=PAGE, **self._filter)
+        try:
+            answer = await self._call("library.list", offset=page * PAGE, limit=PAGE, **self._filter)
+        except StudioError:
+            if round == self._round:
+                self._flying -= 1
+                self._asked.discard(page)
+            raise
         if round != self._round:
             return
+        self._flying -= 1
         items, total = list(answer["items"]), int(answer["total"])
         if page == 0 and not self._is_prepended(items, total):
             self.beginResetModel()
@@ -116,6 +160,7 @@ class LibraryItems(QAbstractListModel):
                 self.dataChanged.emit(self.index(page * PAGE), self.index(last))
         self.counted.emit(self._total)
         self.arrived.emit()
+        self._next()
 
     def _is_prepended(self, items: list[Item], total: int) -> bool:
         """Whether only new items came in front of what is shown; if so their rows are inserted.

@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import (
     QFormLayout,
     QFrame,
@@ -16,6 +17,8 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+
+from .ui_picture import PictureView
 
 SHOWN = 400_000
 
@@ -96,8 +99,17 @@ class Preview(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
+        self.picture = PictureView()
+        self.picture.hide()
+        layout.addWidget(self.picture, 3)
         layout.addWidget(self.text, 3)
         layout.addWidget(scroll, 2)
+
+    def show_picture(self, image: QImage | None, words: str = "") -> None:
+        """The image in the text's place, `words` when there is none of it yet; None for things that have text."""
+        self.picture.setVisible(image is not None)
+        self.text.setVisible(image is None)
+        self.picture.show_image(image if image is not None else QImage(), words)
 
     def show_item(self, item: dict[str, Any], *, note: str = "") -> None:
         """Shows text and facts; `note` stands in for a text that cannot be shown."""
@@ -110,6 +122,7 @@ class Preview(QWidget):
         self._show_facts(facts(item, item.get("recipe"), self._title_of))
 
     def clear(self) -> None:
+        self.show_picture(None)
         self.text.clear()
         self._show_facts([])
 

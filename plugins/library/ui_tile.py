@@ -1,18 +1,24 @@
-"""Draws one thing of the library: what it says, what it is called, where it came from."""
+"""Draws one thing of the library: its picture or what it says, where it came from, and when."""
 
 import datetime
 
-from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QPainter, QPen, QTextLayout, QTextOption
+from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QPainter, QPen, QPolygonF, QTextLayout, QTextOption
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from studio.kit.theme import Theme
 
 from .ui_items import ITEM, Item
+from .ui_thumbs import Thumbs
 
-TILE = QSize(248, 176)
+TILE = QSize(208, 208)
 GAP = 8
 PAD = 12
+EDGE = 6
+"""Around a picture, which needs less room than words."""
+
+PICTURED = ("image", "video")
+NAMES = {"image": "Picture", "video": "Video", "audio": "Sound", "text": "Text"}
 RADIUS = 8.0
 
 
@@ -25,11 +31,11 @@ def when(created: float) -> str:
 
 
 class Tile(QStyledItemDelegate):
-    """An excerpt as the thumbnail of a text, with its model and its time below."""
+    """The picture, or an excerpt as the thumbnail of a text, with its model and its time below."""
 
-    def __init__(self, theme: Theme, parent: QObject | None = None):
+    def __init__(self, theme: Theme, thumbs: Thumbs, parent: QObject | None = None):
         super().__init__(parent)
-        self._theme = theme
+        self._theme, self._thumbs = theme, thumbs
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         return TILE + QSize(GAP, GAP)
@@ -63,7 +69,9 @@ class Tile(QStyledItemDelegate):
         foot = QRectF(box.left(), box.bottom() - line, box.width(), line)
         body = QRectF(box.left(), box.top(), box.width(), foot.top() - box.top() - 8)
         excerpt = str(item.get("excerpt") or item.get("prompt") or "")
-        if excerpt:
+        if item.get("kind") in PICTURED:
+            self._picture(painter, picture_box(box, foot), item)
+        elif excerpt:
             draw_excerpt(painter, body, excerpt, font, text)
         else:
             painter.setPen(muted)
@@ -78,6 +86,47 @@ class Tile(QStyledItemDelegate):
             int(foot.width() - width - 8),
         )
         painter.drawText(foot, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, model)
+
+    def _picture(self, painter: QPainter, box: QRectF, item: Item) -> None:
+        """The thumbnail in the middle of `box`; words while there is none, or when there can be none."""
+        id, kind = str(item.get("id")), str(item.get("kind"))
+        image = self._thumbs.image(id)
+        if image is None:
+            problem = self._thumbs.problem(id)
+            painter.setPen(self._theme.colour("muted" if problem is not None else "faint"))
+            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, "Cannot be shown" if problem else NAMES.get(kind, kind))
+            return
+        ratio = painter.device().devicePixelRatioF()
+        width, height = image.width() / ratio, image.height() / ratio
+        left, top = box.center().x() - width / 2, box.center().y() - height / 2
+        # On whole device pixels the picture is copied, not resampled.
+        left, top = round(left * ratio) / ratio, round(top * ratio) / ratio
+        painter.drawImage(QRectF(left, top, width, height), image)
+        if kind == "video":
+            self._mark(painter, QRectF(left, top, width, height))
+
+    def _mark(self, painter: QPainter, box: QRectF) -> None:
+        """A sign that this one moves."""
+        side = 22.0
+        place = QRectF(box.right() - side - 4, box.bottom() - side - 4, side, side)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(0, 0, 0, 150))
+        painter.drawEllipse(place)
+        painter.setBrush(QColor(255, 255, 255))
+        x, y = place.center().x(), place.center().y()
+        painter.drawPolygon(QPolygonF([QPointF(x - 3.5, y - 5.5), QPointF(x - 3.5, y + 5.5), QPointF(x + 6, y)]))
+
+
+def picture_box(box: QRectF, foot: QRectF) -> QRectF:
+    """Where a picture may be, from the place of the words and that of the line below them."""
+    out = PAD - EDGE
+    return QRectF(box.left() - out, box.top() - out, box.width() + 2 * out, foot.top() - box.top() - 4 + out)
+
+
+def picture_room(line: int, ratio: float) -> QSize:
+    """Device pixels of a picture in a tile, whose last line is `line` high."""
+    width, height = TILE.width() - 2 * EDGE, TILE.height() - PAD - line - 4 - EDGE
+    return QSize(round(width * ratio), round(height * ratio))
 
 
 def draw_excerpt(painter: QPainter, box: QRectF, text: str, font: QFont, colour: QColor) -> None:

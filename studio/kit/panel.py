@@ -67,6 +67,11 @@ class Panel(QWidget):
     def drop_file(self, path: Path) -> None:
         """Takes a file for which `accepts_file` was true."""
 
+    def use_file(self, path: Path) -> None:
+        """Takes a file as something to work on, whatever recipe it holds; another panel or the library sent it."""
+        if self.accepts_file(path):
+            self.drop_file(path)
+
     def actions(self) -> list[Action]:  # type: ignore[override] — Qt never asks for its own list of this name here
         """Everything that can be done here, for the command palette and the shortcuts."""
         return []

@@ -58,12 +58,15 @@ class WindowDeeds:
             self._ask("take the keyboard", methodcaller("focus_prompt"))
 
     def _give(self, panel: str, payload: dict[str, Any]) -> None:
-        """A recipe (with the path of its file) to restore, or paths to take as if they had been dropped."""
+        """A recipe (with the path of its file) to restore, paths to take as if they had been dropped, or a file to
+        use as an input, whatever recipe it holds."""
         if payload.get("recipe"):
             path = payload.get("path")
             recipe = Recipe.model_validate(payload["recipe"])
             self._parts.drops.restore(recipe, Path(path) if path else None, first=panel)
         self._parts.drops.take(str(path) for path in payload.get("paths", ()))
+        if payload.get("use"):
+            self._parts.host.ask(panel, "use this file", methodcaller("use_file", Path(str(payload["use"]))))
 
     def _ask(self, what: str, call: Callable[[Panel], Any]) -> Any:
         return self._parts.host.ask(self._parts.host.current_id, what, call)

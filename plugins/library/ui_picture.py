@@ -1,0 +1,106 @@
+"""One picture, as large as its place allows."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from PySide6.QtCore import QObject, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QImage, QPainter, QPaintEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from studio.errors import StudioError
+
+from .ui_thumbs import CallFrames, Decoder
+
+LARGE = 1280
+REST_MS = 80
+"""How long a thing stays selected before its picture is asked for: going along with the arrow keys asks for none."""
+
+
+class PictureView(QWidget):
+    """Shows an image or a line of words in its middle."""
+
+    def __init__(self, parent: QWidget | None = None):
+        super().__init__(parent)
+        self._image, self._words = QImage(), ""
+        self._scaled = QImage()
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumHeight(120)
+        self.setAccessibleName("Picture of the selected result")
+
+    @property
+    def image(self) -> QImage:
+        return self._image
+
+    def show_image(self, image: QImage, words: str = "") -> None:
+        """`words` stand there when the image is null."""
+        self._image, self._words, self._scaled = image, words, QImage()
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        return QSize(360, 320)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        if self._image.isNull():
+            flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+            painter.drawText(self.rect(), flags, self._words)
+            return
+        ratio = self.devicePixelRatioF()
+        room = QSize(max(1, round(self.width() * ratio)), max(1, round(self.height() * ratio)))
+        fits = self._image.size()
+        if (
+            fits.width() > room.width()
+            or fits.height() > room.height()
+            or max(fits.width(), fits.height()) < LARGE // 2
+        ):
+            fits = fits.scaled(room, Qt.AspectRatioMode.KeepAspectRatio)
+        if self._scaled.size() != fits:
+            # Small pictures are enlarged in whole squares: what was painted at 64 pixels is to be seen as it is.
+            small = fits.width() > 3 * self._image.width()
+            how = Qt.TransformationMode.FastTransformation if small else Qt.TransformationMode.SmoothTransformation
+            self._scaled = self._image.scaled(fits, Qt.AspectRatioMode.IgnoreAspectRatio, how)
+        width, height = self._scaled.width() / ratio, self._scaled.height() / ratio
+        place = QRectF((self.width() - width) / 2, (self.height() - height) / 2, width, height)
+        painter.drawImage(place, self._scaled)
+
+
+class Large(QObject):
+    """Fetches one thing's picture, large; ready(id, image, words): of the one asked for last."""
+
+    ready = Signal(str, object, str)
+
+    def __init__(
+        self, call_frames: CallFrames, spawn: Callable[[Coroutine[Any, Any, Any]], Any], parent: QObject | None = None
+    ):
+        super().__init__(parent)
+        self._call, self._spawn, self._id = call_frames, spawn, ""
+        self._rest = QTimer(self, interval=REST_MS, singleShot=True)
+        self._rest.timeout.connect(lambda: self._spawn(self._fetch(self._id)))
+        self._decoder = Decoder(self)
+        self._decoder.done.connect(self._decoded)
+
+    def ask(self, id: str) -> None:
+        """Nothing when empty."""
+        self._id = id
+        if id:
+            self._rest.start()
+        else:
+            self._rest.stop()
+
+    async def _fetch(self, id: str) -> None:
+        try:
+            _, frames = await self._call("library.thumbnail", id=id, size=LARGE)
+        except StudioError as problem:
+            if id == self._id:
+                self.ready.emit(id, QImage(), str(problem))
+            return
+        if id != self._id:
+            return
+        if frames:
+            self._decoder.decode({id: frames[0]}, QSize(LARGE, LARGE))
+        else:
+            self.ready.emit(id, QImage(), "There is no picture of it.")
+
+    def _decoded(self, ids: list[str], images: list[QImage]) -> None:
+        if ids[0] == self._id:
+            self.ready.emit(ids[0], images[0], "This picture cannot be shown." if images[0].isNull() else "")
