@@ -19,6 +19,7 @@ from studio.kit.surface import label, name, push_button, tool_button
 
 from .ui_canvas import CanvasSide
 from .ui_card import BatchCard
+from .ui_compare import ComparePage
 from .ui_family import SizeBar
 from .ui_grid import BatchGrid
 from .ui_modes import MODES, ModeForms, ModelChoice, Values
@@ -27,7 +28,7 @@ from .ui_taken import TakenCard
 from .ui_tile import STYLE
 from .ui_viewer import Viewer
 
-PROMPT_WIDE = 1280
+PROMPT_WIDE = 2400
 SMALLEST, LARGEST = 112, 512
 LOWEST = 160
 PLACEHOLDER = "What is to be seen"
@@ -71,6 +72,7 @@ class ImageLayout(QWidget):
         self.fit = FitLine(session, MODES["create"].operation)
         self.grid = BatchGrid(make_card)
         self.viewer = Viewer(session)
+        self.compare = ComparePage(session)
         self.side = CanvasSide(session)
         self.taken = TakenCard(theme)
         self.zoom = self._zoom()
@@ -127,6 +129,7 @@ class ImageLayout(QWidget):
         self.work.setStretchFactor(1, 2)
         self.pages.addWidget(self.work)
         self.pages.addWidget(self.viewer)
+        self.pages.addWidget(self.compare)
         self.foot = QWidget()
         self._foot = QVBoxLayout(self.foot)
         self._foot.setSpacing(4)

@@ -20,9 +20,12 @@ class Pages(QObject):
     ):
         super().__init__(parent)
         self._session, self._ui, self._batches, self._deeds = session, ui, batches, deeds
+        self._marked: tuple[str, int] = ("", -1)
         viewer = ui.viewer
         deeds.viewing.connect(self.view)
         deeds.branching.connect(self.branch)
+        deeds.comparing.connect(self.compare)
+        ui.compare.left.connect(self.back)
         viewer.left.connect(self.back)
         viewer.moved.connect(self.move)
         viewer.asked.connect(self._on_viewer)
@@ -110,6 +113,31 @@ class Pages(QObject):
         self.back()
         self._ui.grid.go_to_newest()
         self._deeds.ask("image.generate", params, parents)
+
+    # two pictures ----------------------------------------------------------------------------
+
+    def compare(self, id: str, number: int) -> None:
+        """With the picture it was made from; else the first one is kept in mind until a second is chosen."""
+        found = self._find(id, number)
+        if found is None:
+            return
+        batch, picture = found
+        other = self._find(*self._marked)
+        if other is not None and other[1] is not picture:
+            self._marked = ("", -1)
+            self._show_pair(other[1].path, picture.path, ("First", "Second"))
+        elif batch.params.get("picture"):
+            self._show_pair(str(batch.params["picture"]), picture.path, ("Before", "After"))
+        else:
+            self._marked = (id, number)
+            self.back()
+            self._ui.taken.say("Choose a second picture to compare with", ("Compare is in its menu.",))
+
+    def _show_pair(self, before: str, after: str, labels: tuple[str, str]) -> None:
+        self._ui.taken.hide()
+        self._ui.compare.show_pair(before, after, labels)
+        self._ui.show_page(self._ui.compare)
+        self._ui.compare.slider.setFocus(Qt.FocusReason.OtherFocusReason)
 
     # back ------------------------------------------------------------------------------------
 

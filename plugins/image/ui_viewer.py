@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QImage, QPixmap
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.kit.flow import FlowLayout
@@ -38,7 +38,6 @@ class Viewer(QWidget):
         self.batch, self.number = "", -1
         self._shown: object = None
         self._deeds: tuple[str, ...] = ()
-        self._whole: QPixmap | None = None
         self.view = PictureView(theme)
         self.scrubber = StepScrubber()
         self.sheet = BranchSheet(session)
@@ -55,7 +54,7 @@ class Viewer(QWidget):
         self.fit.clicked.connect(self.view.fit)
         self.view.moved.connect(self.moved)
         self.view.left.connect(self.left)
-        self.view.zoomed.connect(self.zoom.setText)
+        self.view.view_changed.connect(self._show_zoom)
         self.scrubber.picked.connect(self._on_step)
         self.sheet.closed.connect(self.close_branch)
         self.sheet.wanted.connect(self.branched)
@@ -87,7 +86,7 @@ class Viewer(QWidget):
         fresh = (batch.id, picture.number) != (self.batch, self.number)
         self.batch, self.number = batch.id, picture.number
         if fresh:
-            self._shown, self._whole = None, None
+            self._shown = None
             self.close_branch()
             self.scrubber.show_steps([], "Result")
         end = "Result" if batch.ended else "Now"
@@ -119,6 +118,9 @@ class Viewer(QWidget):
         parts += [f"seed {seed}" if seed is not None else "", status(batch)]
         self.words.setText("  ·  ".join(part for part in parts if part))
         self.view.setAccessibleName(f"Picture: {batch.prompt[:80]}")
+
+    def _show_zoom(self) -> None:
+        self.zoom.setText("" if self.view.content().isEmpty() else f"{self.view.zoom():.0%}")
 
     def _show_buttons(self, deeds: tuple[str, ...]) -> None:
         deeds = tuple(deed for deed in SHOWN if deed in deeds)
@@ -152,7 +154,7 @@ class Viewer(QWidget):
         elif picture.frame:
             self._show_frame(picture.frame)
         else:
-            self.view.show_pixmap(None, picture.gone or "Waiting for the first step")
+            self.view.show_image(None, picture.gone or "Waiting for the first step")
 
     def _show_frame(self, frame: bytes) -> None:
         if self._shown is frame:
@@ -160,7 +162,7 @@ class Viewer(QWidget):
         self._shown = frame
         image = QImage.fromData(frame)
         if not image.isNull():
-            self.view.show_pixmap(QPixmap.fromImage(image))
+            self.view.show_image(image)
 
     def _show_file(self, path: str) -> None:
         if self._shown == path:
@@ -170,7 +172,7 @@ class Viewer(QWidget):
         def then(image: QImage, problem: str) -> None:
             if self._shown == path:
                 words = f"{Path(path).name} cannot be shown: {problem}" if image.isNull() else ""
-                self.view.show_pixmap(None if image.isNull() else QPixmap.fromImage(image), words)
+                self.view.show_image(image, words)
 
         self._pictures.load(path, QSize(LARGEST, LARGEST), then)
 
