@@ -59,7 +59,14 @@ def _best(queue: Queue, worker: Worker, priority: Priority, active: list[Job]) -
     head = fitting[0]
     if head.skipped >= PATIENCE:
         return head
-    return next((job for job in fitting if job.models and worker.residents.issuperset(job.models)), head)
+    return _at_hand(fitting, worker) or head
+
+
+def _at_hand(fitting: list[Job], worker: Worker) -> Job | None:
+    """The first whose models are all resident, else the first whose main model is: that one is much larger than
+    the adapters and control networks which come after it."""
+    known = [job for job in fitting if job.models and job.models[0] in worker.residents]
+    return next((job for job in known if worker.residents.issuperset(job.models)), known[0] if known else None)
 
 
 def _fits(job: Job, worker: Worker, active: list[Job]) -> bool:

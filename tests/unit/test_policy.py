@@ -70,6 +70,17 @@ def test_a_job_whose_model_is_resident_is_preferred_but_never_for_ever():
     assert order == [f"warm{i}" for i in range(policy.PATIENCE)] + ["cold"]
 
 
+def test_a_job_whose_main_model_is_resident_is_preferred_though_its_adapters_are_not():
+    queue = queue_with(residents=("warm", "lora-1"))
+    submit(queue, "running", models=("warm",))
+    submit(queue, "cold", models=("cold", "lora-1"))
+    submit(queue, "half", models=("warm", "lora-2"))
+    submit(queue, "whole", models=("warm", "lora-1"))
+    assert starts(queue, ev.JobDone("running", 1)) == ["whole"]
+    assert starts(queue, ev.JobDone("whole", 1)) == ["half"]
+    assert starts(queue, ev.JobDone("half", 1)) == ["cold"]
+
+
 def test_affinity_looks_only_so_far_ahead():
     queue = queue_with(residents=("warm",))
     submit(queue, "running")
