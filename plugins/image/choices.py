@@ -277,7 +277,8 @@ class _Parser:
         try:
             return self._wildcard(mark.group(1))
         except StudioError as error:
-            self.problems.append(Problem(mark.start(), mark.end(), str(error)))
+            words = " ".join(part for part in (f"{error.title}.", error.detail, error.hint) if part)
+            self.problems.append(Problem(mark.start(), mark.end(), words))
             return None
 
     def _choice(self, start: int, depth: int) -> Choice:

@@ -6,9 +6,9 @@ families go through clip_chunks.py; encoders that know no weights are given the 
 """
 
 import hashlib
+import importlib
 import inspect
 import logging
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,16 +19,13 @@ from torch import Tensor
 from studio.errors import StudioError
 
 from . import clip_chunks, emphasis, inversion
+from .words_store import Store, Tensors
 
-KEPT_BYTES = 256 * 2**20
 SHORT = 100
 """Bytes of a prompt that no encoder cuts: a byte is one token at most."""
 
 CLIP = ("sd15", "sd2", "sdxl")
 """Families whose only text encoders are CLIP's: prompts go in chunks of 75 tokens."""
-
-Value = Tensor | list[Tensor]
-Tensors = dict[str, Value]
 
 _GIVES: dict[str, tuple[str | None, ...]] = {
     "sd15": ("prompt_embeds",),
@@ -80,7 +77,8 @@ def encode(
 ) -> Words:
     """The words of one picture. With guidance, those of the negative prompt too, of the same length.
 
-    picture: what an instruction is about (PIL, or a list of them), for encoders that see it (Qwen-Image-Edit).
+    picture: what an instruction is about (PIL, or a list of them), as the pipeline is given it, for encoders that
+    see it (Qwen-Image-Edit).
     Computed once per text as long as the model stays resident.
     """
     reader = _Reader(loaded, clip_skip, adapters_key, ctx, picture)
@@ -199,7 +197,7 @@ class _Reader:
             raise StudioError(f"The words of {self.family.title} cannot be encoded", code="family")
         learned = self._learned.key if self._learned else ""
         self._key = (adapters_key, learned, _fingerprint(self._picture))
-        self._store: _Store = loaded.kept.setdefault("words", _Store())
+        self._store: Store = loaded.kept.setdefault("words", Store())
 
     def read(self, text: str, clip_skip: int) -> Tensors:
         """text may hold weights; no choices any more."""
@@ -261,7 +259,7 @@ class _Reader:
         options: dict[str, Any] = {
             "prompt": text, "prompt_2": None, "prompt_3": None, "device": torch.device(self.loaded.device),
             "num_images_per_prompt": 1, "num_videos_per_prompt": 1, "do_classifier_free_guidance": False,
-            "clip_skip": clip_skip or None, "image": self._picture,
+            "clip_skip": clip_skip or None, "image": _seen(pipeline, self._picture),
         }  # fmt: skip
         options |= {
             name: call[name].default for name in ("max_sequence_length", "text_encoder_out_layers") if name in call
@@ -304,28 +302,20 @@ def _over_clip(whole: Tensors, clip: dict[str, Tensor]) -> Tensors:
     return whole | {"prompt_embeds": weighted}
 
 
-class _Store:
-    """The last embeddings by text, within KEPT_BYTES. Those given out are never written to."""
+def _seen(pipeline: Any, picture: Any) -> Any:
+    """The picture in the size in which the pipeline shows it to its text encoder."""
+    if picture is None:
+        return None
+    plus = "Plus" in type(pipeline).__name__
+    area = 384 * 384 if plus else 1024 * 1024
+    module = importlib.import_module(type(pipeline).__module__)
 
-    def __init__(self, most: int = KEPT_BYTES):
-        self._most, self._bytes = most, 0
-        self._kept: OrderedDict[Any, Tensors] = OrderedDict()
+    def resized(one: Any) -> Any:
+        width, height = module.calculate_dimensions(area, one.width / one.height)[:2]
+        return pipeline.image_processor.resize(one, height, width)
 
-    def get(self, key: Any) -> Tensors | None:
-        if key in self._kept:
-            self._kept.move_to_end(key)
-        return self._kept.get(key)
-
-    def put(self, key: Any, value: Tensors) -> None:
-        self._kept[key] = value
-        self._bytes += _size(value)
-        while self._bytes > self._most and len(self._kept) > 1:
-            self._bytes -= _size(self._kept.popitem(last=False)[1])
-
-
-def _size(value: Tensors) -> int:
-    tensors = [one for each in value.values() for one in (each if isinstance(each, list) else [each])]
-    return sum(tensor.nbytes for tensor in tensors)
+    found = [resized(one) for one in (picture if isinstance(picture, list) else [picture])]
+    return found if plus else found[0]
 
 
 def _fingerprint(picture: Any) -> str:

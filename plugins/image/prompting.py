@@ -107,8 +107,10 @@ def explain(
         preview = _preview(parsed.node, how, count, seeds, first)
         makes = total * count if how == "all" else count
     except StudioError as error:
-        problems.append(Problem(0, len(text), str(error)))
+        problems.append(Problem(0, len(text), f"{error.title}. {error.detail} {error.hint}"))
         makes = 0
+    if makes and _missing(parsed):
+        makes, preview = 0, ()
     problems.sort(key=lambda problem: problem.start)
     return Explained(_spans(text, reading, parsed), tuple(problems[:SHOWN]), total, makes, preview)
 
@@ -130,10 +132,13 @@ def _spans(text: str, reading: emphasis.Reading, parsed: choices.Parsed) -> tupl
 
 def _refuse_wildcards(parsed: choices.Parsed, prompt: str, folder: Path | None) -> None:
     """A file that is not there is refused; brackets that match nothing are plain letters."""
+    for problem in _missing(parsed):
+        Wildcards(folder)(prompt[problem.start + 2 : problem.end - 2])
+
+
+def _missing(parsed: choices.Parsed) -> list[Problem]:
     names = {mark.start for mark in parsed.marks if mark.kind == "wildcard"}
-    for problem in parsed.problems:
-        if problem.start in names:
-            Wildcards(folder)(prompt[problem.start + 2 : problem.end - 2])
+    return [problem for problem in parsed.problems if problem.start in names]
 
 
 def _too_many(total: int, count: int) -> StudioError:

@@ -228,7 +228,7 @@ def _look(span: Span, theme: Theme) -> QTextCharFormat:
     look = QTextCharFormat()
     if span.kind == "weight":
         colour = theme.colour("accent" if span.weight >= 1 else "muted")
-        colour.setAlphaF(min(0.38, 0.08 + 0.35 * abs(span.weight - 1)))
+        colour.setAlphaF(min(0.45, 0.14 + 0.5 * abs(span.weight - 1)))
         look.setBackground(colour)
     elif span.kind == "wildcard":
         look.setForeground(theme.colour("success"))
