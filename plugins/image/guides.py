@@ -74,7 +74,14 @@ def guided(
 
 
 def _use(loaded: Any, use: str, control: bool, looks: bool) -> str:
-    wanted = UNDER_CONTROL.get(use, use) if control else "edit" if looks and use == "text" else use
+    if looks and use not in ("text", "edit"):
+        raise StudioError(
+            "Reference pictures cannot be used here",
+            f"{loaded.family.title} looks at them when it paints from words or edits, and not when it paints over.",
+            "Remove the reference pictures.",
+            code="use",
+        )
+    wanted = UNDER_CONTROL.get(use, use) if control else "edit" if looks else use
     if wanted not in loaded.family.pipelines:
         raise StudioError(
             f"{loaded.family.title} has no ControlNet for this" if control else "This model cannot do that",
