@@ -1,5 +1,6 @@
 """Prompts as tensors: the bits of the bare pipeline, weights, long prompts, the store."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -240,3 +241,30 @@ def test_prompts_of_different_length_are_masked_where_the_family_masks(models):
     with_list = batch([encode(models("z-image"), text, guidance=4.0) for text in ("a", "b c")])
     assert [len(value) for value in with_list.values()] == [2, 2]
     assert batch([Words({"a": torch.zeros(1, 3)}), Words({"a": torch.ones(1, 3)})])["a"].shape == (2, 3)  # type: ignore[union-attr]
+
+
+def test_chroma_is_told_which_tokens_count(models):
+    flux = models("flux")
+    parts = {**flux.parts, "text_encoder": flux.parts["text_encoder_2"], "tokenizer": flux.parts["tokenizer_2"]}
+    loaded = replace(flux, family=TABLE["chroma"], parts=parts, kept={})
+    words = encode(loaded, PROMPT, NEGATIVE, guidance=5.0)
+    with torch.no_grad():
+        given = bare(loaded).encode_prompt(PROMPT, NEGATIVE, device="cpu")
+    names = (
+        "prompt_embeds",
+        "",
+        "prompt_attention_mask",
+        "negative_prompt_embeds",
+        "",
+        "negative_prompt_attention_mask",
+    )
+    assert all(same(words.call[name], value) for name, value in zip(names, given, strict=True) if name)
+
+
+def test_guidance_that_asks_for_no_second_run_encodes_no_negative_prompt(models):
+    for family, low, high in (("sd15", 1.0, 1.1), ("z-image", 0.0, 0.5), ("qwen-image", 1.0, 4.0)):
+        loaded = models(family)
+        assert "negative_prompt_embeds" not in encode(loaded, "a", "b", guidance=low).call
+        assert "negative_prompt_embeds" in encode(loaded, "a", "", guidance=high).call
+        default = encode(loaded, "a", "b", guidance=None).call
+        assert "negative_prompt_embeds" in default
