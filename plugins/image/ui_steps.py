@@ -55,7 +55,8 @@ class StepScrubber(QWidget):
         line.addWidget(self.slider, 1)
         line.addWidget(self.words)
         self.slider.valueChanged.connect(self._on_value)
-        self.show_steps([], "Result")
+        self._say()
+        self.hide()
 
     def show_steps(self, steps: list[Step], end: str) -> None:
         """Steps come in front of the end, which is called `end`; one that is chosen stays chosen."""
