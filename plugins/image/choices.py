@@ -4,8 +4,7 @@ Owns their grammar, their number, drawing one by a seed and counting all of them
 and no $$ is no choice: its braces are text (some models are told things in JSON). Everything is bounded before it is
 drawn: depth, the number of parts, the length of what comes out.
 
-The grammar is the one of the dynamicprompts library, which is not used itself: it drops what stands after # or //,
-fails on brackets that do not match instead of saying where, and takes more time than there is between two key presses.
+The notation is that of the dynamicprompts library; why the library is not used: docs/decisions/0013.
 """
 
 import itertools

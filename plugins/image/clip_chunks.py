@@ -2,9 +2,8 @@
 
 Owns the formula. A token's embedding z under weight w becomes e + w (z - e), where e is the empty prompt's at the
 same place: the interpolation of Compel (https://github.com/damian0815/compel, embeddings_provider.py, for w >= 1),
-here for every w; at w = 1 the bits stay. Compel itself reads another notation, splits tokens at every bracket's
-edge, skips one CLIP layer at most and knows no BREAK, so the one formula is taken and not the library. Chunks that
-end at a comma, and their embeddings one behind the other, are what the web UIs do with long prompts.
+here for every w; at w = 1 the bits stay. Why the formula is taken and not the library: docs/decisions/0013. Chunks
+that end at a comma, and their embeddings one behind the other, are what the web UIs do with long prompts.
 """
 
 import re
