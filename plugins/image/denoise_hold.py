@@ -7,6 +7,7 @@ present clean estimate follows. Loop: one call of the network; step: what people
 
 import functools
 import inspect
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +68,8 @@ class Held:
             return
         self.compute_timesteps(*args, **kwargs)
         self.whole, self._cut, self.seen = self.timesteps, False, None
+        if self.level_begin is not None:
+            self.begin = self._nearest(self.level_begin)
         self._loop = self._first = self._course_at = self.loop_of(self.begin)
         self._course = self.whole
         if self.begin:
@@ -102,6 +105,25 @@ class Held:
         self.seen = Seen(model_output, sample, self._loop, timestep)
         self._loop += 1
         return given
+
+    # Going on from a file -----------------------------------------------------------------------------
+
+    def begin_at(self, level: float) -> None:
+        """Goes on from latents of this noise level, at the step of the schedule that lies nearest."""
+        self.level_begin, self.given = level, True
+
+    def as_own(self, latents: Tensor, space: str, level: float) -> Tensor:
+        """Latents that hold noise of this level as `space` says, as this scheduler holds it."""
+        if space == self.space or "flow" in (space, self.space):
+            return latents
+        length = (1 + level**2) ** 0.5
+        return latents * length if self.space == "ve" else latents / length
+
+    def _nearest(self, level: float) -> int:
+        def distance(step: int) -> float:
+            return abs(math.log(max(self.level_after(step), 1e-9) / max(level, 1e-9)))
+
+        return min(range(self.total), key=distance)
 
     # Leaving and going on ----------------------------------------------------------------------------
 
@@ -158,12 +180,15 @@ class Held:
         return self._loop - 1
 
     @property
+    def at_end(self) -> bool:
+        return self.loop == len(self.whole) - 1
+
+    @property
     def complete(self) -> bool:
         """Whether a whole step ended with the last loop."""
-        last = self.loop == len(self.whole) - 1
         if self.order == TWO_STAGE:
-            return last or self.loop % TWO_STAGE == 1
-        return last or not self._is_pndm or self.loop > self._first
+            return self.at_end or self.loop % TWO_STAGE == 1
+        return self.at_end or not self._is_pndm or self.loop > self._first
 
     @property
     def done(self) -> int:

@@ -1,0 +1,98 @@
+"""Small pictures of what is being painted, from the running latents, by one matrix product.
+
+Owns Previewer: three colours as a linear function of the channels that the VAE decodes. The function of a VAE is
+fitted once per loaded model, by least squares on smooth random pictures that the VAE itself encodes. Previews
+may take SHARE of the time that the steps take; the first and the last are always made.
+"""
+
+import io
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from .layout import DEEP, Layout
+
+SHARE = 0.03
+LONGEST = 256
+QUALITY = 82
+KEPT = "preview factors"
+FIT_SIDE = 64
+FIT_PICTURES = 3
+
+
+class Previewer:
+    """One job's previews. clock: seconds, given by tests."""
+
+    def __init__(self, loaded: Any, layout: Layout, clock: Callable[[], float] = time.perf_counter):
+        self._loaded, self._layout, self._clock = loaded, layout, clock
+        self._spent, self._since = 0.0, clock()
+        self._ever = False
+        self._cost = 0.0
+
+    def due(self, *, last: bool) -> bool:
+        """Whether there is time for previews now, or they are made whatever they cost."""
+        if last or not self._ever:
+            return True
+        passed = self._clock() - self._since
+        return self._spent + self._cost <= SHARE * passed
+
+    def make(self, latents: Tensor) -> list[bytes]:
+        """A JPEG of each picture. latents: (B, ...) as the loop shows them, best the clean estimate."""
+        began = self._clock()
+        colours = self._colours(latents)
+        frames = [_jpeg(Image.fromarray(one.numpy(), "RGB")) for one in colours]
+        took = self._clock() - began
+        if self._ever:  # the first one also fits the factors
+            self._spent += took
+            self._cost = took
+        self._ever = True
+        return frames
+
+    @torch.no_grad()
+    def _colours(self, latents: Tensor) -> Tensor:
+        """(B, H, W, 3) bytes."""
+        values = self._layout.for_vae(latents.to(self._layout.dtype)).float()
+        values = values[:, :, 0] if self._layout.family in DEEP else values
+        weights, bias = factors(self._loaded, self._layout)
+        rgb = torch.einsum("bchw,ck->bhwk", values, weights) + bias
+        return ((rgb.nan_to_num() + 1) * 127.5).clamp(0, 255).round().byte().cpu()
+
+
+def factors(loaded: Any, layout: Layout) -> tuple[Tensor, Tensor]:
+    """weights (C, 3) and bias (3,) from what the VAE decodes to colours in [-1, 1]; kept with the model."""
+    found = loaded.kept.get(KEPT)
+    if found is None:
+        found = loaded.kept[KEPT] = fitted(layout.vae, deep=layout.family in DEEP)
+    return found
+
+
+@torch.no_grad()
+def fitted(vae: Any, *, deep: bool = False) -> tuple[Tensor, Tensor]:
+    """By least squares: what the VAE makes of smooth random pictures, against those pictures, smaller."""
+    parameter = next(vae.parameters())
+    coarse = torch.rand((FIT_PICTURES, 3, 5, 5), generator=torch.Generator().manual_seed(7)) * 2 - 1
+    pictures = torch.nn.functional.interpolate(coarse, size=(FIT_SIDE, FIT_SIDE), mode="bicubic").clamp(-1, 1)
+    given = pictures.to(parameter.device, parameter.dtype)
+    codes = vae.encode(given[:, :, None] if deep else given).latent_dist.mode().float()
+    codes = codes[:, :, 0] if deep else codes
+    small = torch.nn.functional.adaptive_avg_pool2d(pictures, codes.shape[-2:])
+    inputs = codes.permute(0, 2, 3, 1).reshape(-1, codes.shape[1]).cpu().nan_to_num()
+    inputs = torch.cat([inputs, torch.ones(len(inputs), 1)], dim=1)
+    wanted = small.permute(0, 2, 3, 1).reshape(-1, 3)
+    # A little of the identity keeps channels that say nothing at zero.
+    size = inputs.shape[1]
+    solved = torch.linalg.solve(inputs.T @ inputs + 1e-3 * torch.eye(size), inputs.T @ wanted)
+    return solved[:-1].to(parameter.device), solved[-1].to(parameter.device)
+
+
+def _jpeg(picture: Image.Image) -> bytes:
+    longest = max(picture.size)
+    times = min(LONGEST / longest, 8)
+    size = (max(1, round(picture.width * times)), max(1, round(picture.height * times)))
+    data = io.BytesIO()
+    picture.resize(size, Image.Resampling.BILINEAR).save(data, "JPEG", quality=QUALITY)
+    return data.getvalue()

@@ -1,0 +1,83 @@
+"""The second, larger pass of image.generate: each picture of the first is enlarged and its details painted anew."""
+
+from dataclasses import replace
+from typing import Any
+
+from PIL import Image
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from studio.sdk.operation import JobContext
+
+from .families import size_for
+from .guides import guided
+from .painting import Finished, Plan, paint
+from .parts_of_job import Part
+from .saving import save_picture
+
+LATENT = ("sd15", "sd2", "sdxl")
+"""Families whose image-to-image pipelines take latents in place of a picture."""
+
+
+class Second:
+    """Both passes of one job. A picture that was stopped in the first pass is saved as it was."""
+
+    def __init__(self, params: Any, ctx: JobContext, loaded: Any):
+        self._params, self._ctx, self._loaded = params, ctx, loaded
+
+    def paint(self, first: Plan) -> None:
+        params, ctx = self._params, self._ctx
+        width, height = self._larger(first)
+        steps = params.hires_steps or params.steps
+        share = max(1, min(steps, int(steps * params.hires_strength)))
+        count = len(first.items)
+        whole = count * (first.steps + share)
+        made: list[Finished] = []
+        paint(self._loaded, Part(ctx, 0, whole), first, lambda done: self._after_first(done, made))
+        for place, done in enumerate(made):
+            wanted = next(item for item in first.items if item.number == done.number)
+            picture, given = self._enlarged(done, width, height)
+            with guided(self._loaded, ctx, params, width, height, picture) as guides:
+                plan = replace(
+                    first,
+                    use=guides.use("image"),
+                    width=width,
+                    height=height,
+                    steps=steps,
+                    items=(wanted,),
+                    call={**guides.call, "image": given, "strength": params.hires_strength},
+                    parts=guides.parts,
+                    start_latents=None,
+                    steering=tuple(replace_item(first.steering, wanted.number)),
+                    steps_before=first.steps,
+                )
+                before = count * first.steps + place * share
+                paint(self._loaded, Part(ctx, before, whole), plan, self._save)
+
+    def _larger(self, first: Plan) -> tuple[int, int]:
+        """The larger size, as near to what was asked as the model can paint."""
+        step = self._loaded.family.multiple
+        sides = [max(step, round(side * self._params.hires / step) * step) for side in (first.width, first.height)]
+        return size_for(self._loaded.family, self._loaded.info.config, *sides)
+
+    def _after_first(self, done: Finished, made: list[Finished]) -> None:
+        if "stopped_at" in done.facts:
+            self._save(done)
+        else:
+            made.append(done)
+
+    def _enlarged(self, done: Finished, width: int, height: int) -> tuple[Image.Image, Image.Image | Tensor]:
+        """The picture at its new size for the guides, and what the pipeline is given."""
+        picture = done.image.resize((width, height), Image.Resampling.LANCZOS)
+        if self._params.hires_by != "latent" or done.latents is None or self._loaded.family.id not in LATENT:
+            return picture, picture
+        scale = self._loaded.family.latent_scale
+        size = (height // scale, width // scale)
+        return picture, interpolate(done.latents.float(), size, mode="bicubic").to(done.latents.dtype)
+
+    def _save(self, done: Finished) -> None:
+        save_picture(self._ctx, done.image, self._params, done, self._loaded.info.id)
+
+
+def replace_item(steering: Any, number: int) -> list[Any]:
+    return [steered for steered in steering if steered.item == number]

@@ -1,0 +1,93 @@
+"""What a picture was like between two steps: files to look at and to go on from.
+
+Owns `<picture>-<step>.safetensors` (the latents of one picture, with what is needed to go on) and the preview
+`<picture>-<step>.jpg` beside it, in the job's folder of steps. They are conveniences: not synced, cleared by age.
+"""
+
+import logging
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from studio.errors import StudioError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """level: the noise level of the latents; space: how they hold it (denoise_hold.py). Size in pixels."""
+
+    family: str
+    step: int
+    steps: int
+    level: float
+    space: str
+    width: int
+    height: int
+    seed: int
+    sampler: str
+    schedule: str
+
+
+class StepFiles:
+    """The files of one job. Stops writing, with one word in the log, when the disk does not take them."""
+
+    def __init__(self, folder: Path | None):
+        self._folder, self._made = folder, False
+
+    def write(self, number: int, latents: Tensor, mark: Mark, preview: bytes = b"") -> None:
+        """latents: (1, ...) as the loop shows them."""
+        if self._folder is None:
+            return
+        values = {key: str(value) for key, value in asdict(mark).items()} | {"sigma": str(mark.level)}
+        data = save({"latents": latents.detach().cpu().contiguous()}, values)
+        try:
+            if not self._made:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                self._made = True
+            (self._folder / f"{number}-{mark.step}.safetensors").write_bytes(data)
+            if preview:
+                (self._folder / f"{number}-{mark.step}.jpg").write_bytes(preview)
+        except OSError as error:
+            log.info("steps are not kept any more: %s", error)
+            self._folder = None
+
+
+def read_start(path: Path) -> tuple[Tensor, Mark]:
+    """Raises StudioError code "latents" for a file that is none of ours."""
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            values: dict[str, Any] = file.metadata() or {}
+            latents = file.get_tensor("latents")
+        kinds = Mark.__dataclass_fields__
+        mark = Mark(**{name: _as(kinds[name].type, values[name]) for name in kinds})
+    except (SafetensorError, KeyError, ValueError, OSError) as error:
+        raise StudioError(
+            "There is nothing to go on from in this file",
+            f"{path.name} is no file of latents between two steps ({type(error).__name__}).",
+            "Choose a step of a picture that was painted here.",
+            code="latents",
+        ) from None
+    return latents, mark
+
+
+def check_start(mark: Mark, family: Any, width: int, height: int) -> None:
+    """Raises StudioError code "latents" when a picture of this family and size cannot go on from it."""
+    wrong = ""
+    if mark.family != family.id:
+        wrong = f"It was painted with a model of the family {mark.family}; this one is {family.title}."
+    elif (mark.width, mark.height) != (width, height):
+        wrong = f"It is {mark.width} × {mark.height} px; asked is {width} × {height} px."
+    if wrong:
+        raise StudioError(
+            "Painting cannot go on from this step", wrong, "Choose the same family and size.", code="latents"
+        )
+
+
+def _as(kind: Any, value: str) -> Any:
+    return {"int": int, "float": float}.get(getattr(kind, "__name__", str(kind)), str)(value)

@@ -1,0 +1,125 @@
+"""Tests of painting in one process: a tiny model that stays loaded, and a job that remembers what it was told."""
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+
+from plugins.image.loading import Loaded, load
+from plugins.image.painting import Finished, Plan, Wanted, paint
+from studio.sdk.artifact import Artifact, Kind
+from studio.sdk.operation import JobCancelled, ModelInfo
+from tests import tiny_pipelines
+from tests.text_context import Turns
+
+torch.set_num_threads(1)  # tiny tensors: more threads only wait for each other
+
+
+def tiny(family: str, folder: Path) -> Loaded:
+    path = tiny_pipelines.make(family, folder / family)
+    config = json.loads((path / "model_index.json").read_text())
+    return load(ModelInfo(family, str(path), "text-to-image", config["_class_name"], config=config), "cpu", "float32")
+
+
+class Models:
+    def __init__(self, *loaded: Loaded):
+        self.loaded = {one.info.id: one for one in loaded}
+        self.used: list[str] = []
+
+    def info(self, ref: str) -> ModelInfo:
+        return self.loaded[ref].info
+
+    @contextlib.contextmanager
+    def use(self, ref: str, load: Callable[[ModelInfo], Any], *, key: str = "") -> Iterator[Any]:
+        del load, key
+        self.used.append(ref)
+        yield self.loaded[ref]
+
+
+class Context:
+    """A job. orders: step boundary (from 1) -> what people ask there. stop: the boundary where it is cancelled."""
+
+    device, dtype = "cpu", "float32"
+
+    def __init__(
+        self,
+        folder: Path,
+        *loaded: Loaded,
+        orders: dict[int, list[dict[str, Any]]] | None = None,
+        stop: int = 0,
+        turns: Turns | None = None,
+        job: str = "job",
+    ):
+        self.models: Any = Models(*loaded)
+        self.job, self.data, self.steps = job, folder, folder / "steps" / job
+        self.facts: dict[str, Any] = {}
+        self.boundaries: list[tuple[int, int | None]] = []
+        self.previews: list[list[bytes]] = []
+        self.saved: list[dict[str, Any]] = []
+        self._orders, self._stop, self._turns = orders or {}, stop, turns
+        self._around: list[tuple[Callable[[], None], Callable[[], None]]] = []
+
+    def step(self, done: int, total: int | None = None, *, preview: Any = None, **more: Any) -> None:
+        self.boundaries.append((done, total))
+        if preview:
+            self.previews.append(list(preview))
+        if self._stop and len(self.boundaries) == self._stop:
+            raise JobCancelled
+        self.check()
+
+    def check(self) -> None:
+        if self._turns:
+            for _, leave in reversed(self._around):
+                leave()
+            self._turns.boundary(self.job)
+            for enter, _ in self._around:
+                enter()
+
+    def steering(self) -> list[dict[str, Any]]:
+        return self._orders.pop(len(self.boundaries), [])
+
+    def stage(self, title: str, done: int | None = None, total: int | None = None) -> None:
+        pass
+
+    def note(self, **facts: Any) -> None:
+        self.facts.update(facts)
+
+    def input(self, value: str) -> Path:
+        return Path(value)
+
+    def save_file(self, suffix: str, kind: Kind, write: Callable[[Path], None], **more: Any) -> Artifact:
+        path = self.data / f"{self.job}-{len(self.saved) + 1}{suffix}"
+        write(path)
+        self.saved.append({"path": path, "rung": self.facts.get("rung", ""), **more})
+        return Artifact(id=path.stem, job=self.job, kind=kind, path=str(path), size=path.stat().st_size, sha256="")
+
+    @contextlib.contextmanager
+    def around_baton(self, enter: Callable[[], None], leave: Callable[[], None]) -> Iterator[None]:
+        self._around.append((enter, leave))
+        enter()
+        try:
+            yield
+        finally:
+            self._around.pop()
+            leave()
+
+
+def plan(*seeds: int, prompt: str = "a red fox", **more: Any) -> Plan:
+    """Pictures of 64 px with these seeds, in 4 steps unless told otherwise."""
+    items = tuple(Wanted(number, prompt, "", seed) for number, seed in enumerate(seeds or (1,)))
+    values = {"use": "text", "width": 64, "height": 64, "steps": 4, "items": items}
+    return Plan(**{**values, **more})
+
+
+def painted(loaded: Loaded, ctx: Any, wanted: Plan) -> list[Finished]:
+    done: list[Finished] = []
+    paint(loaded, ctx, wanted, done.append)
+    return done
+
+
+def same(first: Image.Image, second: Image.Image) -> bool:
+    return first.size == second.size and first.tobytes() == second.tobytes()
