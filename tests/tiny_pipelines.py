@@ -326,19 +326,21 @@ def _with_processor(folder: Path) -> None:
     (folder / "model_index.json").write_text(json.dumps(index, indent=2))
 
 
-def wan() -> Any:
-    from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanPipeline, WanTransformer3DModel
+def wan(pipeline: str = "WanPipeline", channels: int = 4, **more: Any) -> Any:
+    import diffusers
+    from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanTransformer3DModel
 
     network = WanTransformer3DModel(
-        num_attention_heads=2, attention_head_dim=16, in_channels=4, out_channels=4, text_dim=32, freq_dim=16,
+        num_attention_heads=2, attention_head_dim=16, in_channels=channels, out_channels=4, text_dim=32, freq_dim=16,
         ffn_dim=32, num_layers=2, rope_max_seq_len=64,
     )  # fmt: skip
     decoder = AutoencoderKLWan(
         base_dim=8, z_dim=4, dim_mult=[1, 2, 4, 4], num_res_blocks=1, latents_mean=[0.0] * 4, latents_std=[1.0] * 4
     )
-    return WanPipeline(
+    return getattr(diffusers, pipeline)(
         tokenizer=t5_tokenizer(512), text_encoder=t5_text(kind="UMT5"), vae=decoder, transformer=network,
         scheduler=UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0),
+        **more,
     )  # fmt: skip
 
 
@@ -371,5 +373,7 @@ MAKERS: dict[str, Callable[[], Any]] = {
     "flux-kontext": lambda: _flux("FluxKontextPipeline", True),
     "qwen-image-edit": lambda: _qwen("QwenImageEditPipeline", processor=None),
     "wan": wan,
+    # The noise, a mask of four frames, and the first picture.
+    "wan-image": lambda: wan("WanImageToVideoPipeline", 12, image_processor=None, image_encoder=None),
     "ltx": ltx,
 }

@@ -5,10 +5,12 @@ safety checker is never loaded. Folders are read by `loading_parts.py`, lone fil
 """
 
 import inspect
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import diffusers
@@ -68,6 +70,7 @@ class Loaded:
             )
         kind: Any = getattr(diffusers, name)
         have = {**ABSENT, **self.settings, **self.parts, **parts, **ALWAYS, "scheduler": scheduler}
+        _without_ftfy(kind)
         takes = inspect.signature(kind.__init__).parameters
         needs = [n for n, p in takes.items() if n != "self" and p.default is p.empty and n not in have]
         if needs:
@@ -151,6 +154,13 @@ def _settle(name: str, module: torch.nn.Module, family: Family, dtype: torch.dty
         module.to(device=device, dtype=torch.float32)
         return
     module.to(device)
+
+
+def _without_ftfy(kind: Any) -> None:
+    """Wan's image pipeline mends a prompt's text with ftfy where diffusers' others do without: so does it here."""
+    module: Any = sys.modules[kind.__module__]
+    if kind.__name__.startswith("Wan") and not hasattr(module, "ftfy"):
+        module.ftfy = SimpleNamespace(fix_text=lambda text: text)
 
 
 def _dtype(name: str) -> torch.dtype:

@@ -133,22 +133,29 @@ def guarded(what: str, read: Callable[[], Any]) -> Any:
         return read()
     except (torch.OutOfMemoryError, MemoryError, StudioError):
         raise
-    except SafetensorError as error:
-        raise StudioError(
-            "The model's weights are damaged",
-            f"The {what}: a safetensors file is truncated or not valid: {error}",
-            "Get the model again; its file is not complete.",
-            code="truncated",
-        ) from None
-    except (*BROKEN, RuntimeError) as error:
+    except (SafetensorError, *BROKEN, RuntimeError) as error:
         if "out of memory" in str(error).lower():
             raise
+        if cut := _damage(error):
+            raise StudioError(
+                "The model's weights are damaged",
+                f"The {what}: a safetensors file is truncated or not valid: {cut}",
+                "Get the model again; its file is not complete.",
+                code="truncated",
+            ) from None
         raise StudioError(
             f"The model's {what} could not be loaded",
             words(error),
             "Its files may be damaged, or of a kind this version cannot use.",
             code="model-load",
         ) from error
+
+
+def _damage(error: BaseException | None) -> BaseException | None:
+    """The word of safetensors behind an error: diffusers puts one of its own in front of it."""
+    while error is not None and not isinstance(error, SafetensorError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def check_complete(missing: list[str], what: str) -> None:

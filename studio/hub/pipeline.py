@@ -46,7 +46,8 @@ def diffusers(folder: Path, names: set[str], identity: str, starter: bool = Fals
                 "Download the model again, completely.",
                 code="missing-weights",
             )
-        kept = config.small({key: value for key, value in index.items() if not isinstance(value, list | dict)})
+        plain = {key: value for key, value in index.items() if not isinstance(value, list | dict)}
+        kept = config.small({key: value for key, value in plain.items() if not key.startswith("_")})
         entry |= totals(headers) | {"config": {"_class_name": name, "settings": kept, "components": parts}}
         if any(path.suffix == ".py" for part in ("", *parts) for path in (folder / part).iterdir()):
             notes.append("The folder holds Python files. They are ignored.")
