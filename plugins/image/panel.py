@@ -142,7 +142,7 @@ class ImagePanel(Panel):
             case "job":
                 self._on_job(event.data)
             case "progress" if batch := self.batches.get(event.job):
-                batch.progress = dict(event.data)
+                batch.step(event.data)
                 self._touch(batch.id)
             case "preview" if batch := self.batches.get(event.job):
                 if batch.take_frames(event.frames):

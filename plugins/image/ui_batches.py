@@ -6,14 +6,15 @@ from typing import Any
 
 from studio.kit.results import JobResult, JobResults, plural, rate_words, state_words
 
-ASKED = {"stop": "Stopping", "drop": "Taken out", "save": "Saving"}
+ASKED = {"stop": "Stopping", "stopped": "Stopped; it is kept as it is", "drop": "Taken out", "save": "Saving"}
 
 
 @dataclass
 class Picture:
-    """One picture of a batch. frame: the newest preview, encoded. path: its file, once it is on disk.
+    """One picture of a batch. number: its place while it is painted, then that of its file; no two have the same.
 
-    recipe: what its file says it was made with, as far as it was read. asked: what was steered while it runs.
+    frame: the newest preview, encoded. path: its file, once it is on disk. recipe: what its file says it was made
+    with, as far as it was read. asked: what was steered while it runs.
     """
 
     number: int
@@ -30,8 +31,10 @@ class Picture:
         return dict(self.recipe.get("facts") or {})
 
     @property
-    def done(self) -> bool:
-        return bool(self.path)
+    def item(self) -> int:
+        """Which picture of the batch it is: its seed and its steps have this number. Known once its file was read."""
+        told = self.facts.get("number")
+        return told if isinstance(told, int) else self.number
 
 
 @dataclass
@@ -44,7 +47,8 @@ class Batch(JobResult):
     @property
     def shown(self) -> list[Picture]:
         """Pictures there is something to see of, or will be."""
-        return [picture for picture in self.pictures if not picture.artifact or picture.artifact not in self.hidden]
+        found = [picture for picture in self.pictures if not picture.artifact or picture.artifact not in self.hidden]
+        return sorted(found, key=lambda picture: picture.item)
 
     @property
     def visible(self) -> bool:
@@ -61,7 +65,7 @@ class Batch(JobResult):
             return picture.facts["seed"]
         if isinstance(own, int) and picture.recipe:
             return own
-        return None if self.seed is None else (self.seed + picture.number) % 2**32
+        return None if self.seed is None else (self.seed + picture.item) % 2**32
 
     def update(self, job: dict[str, Any]) -> None:
         super().update(job)
@@ -75,6 +79,13 @@ class Batch(JobResult):
 
     def queued_again(self) -> None:
         self.pictures = []
+
+    def step(self, progress: dict[str, Any]) -> None:
+        """A step was done: what was asked for before it has happened."""
+        further = progress.get("done") != self.progress.get("done")
+        self.progress = dict(progress)
+        for picture in self.pictures if further else ():
+            picture.asked = "stopped" if picture.asked == "stop" else picture.asked
 
     def take_frames(self, frames: Iterable[bytes]) -> list[int]:
         """The previews of one step, one for each picture; b"" has nothing new. Numbers of those that changed."""
@@ -93,23 +104,21 @@ class Batch(JobResult):
         self.pictures += [Picture(number) for number in range(len(self.pictures), count)]
 
     def _settle(self) -> None:
-        """It has ended: pictures are what lies on disk. Each keeps its preview until its file was read."""
+        """It has ended: pictures are what lies on disk. Each keeps its preview until its file was read.
+
+        Files are in the order of saving, so where some were stopped or saved early no preview can be told apart.
+        """
         known = {picture.artifact: picture for picture in self.pictures if picture.artifact}
-        frames = {picture.number: picture.frame for picture in self.pictures}
-        found = []
         images = [artifact for artifact in self.artifacts if artifact.get("kind", "image") == "image"]
+        steered = any(picture.asked for picture in self.pictures) or len(images) != len(self.pictures)
+        frames = {} if steered else {picture.number: picture.frame for picture in self.pictures}
+        found = []
         for at, artifact in enumerate(images):
-            id, number = str(artifact.get("id", "")), self._number(artifact, at)
-            picture = known.get(id) or Picture(number, frames.get(number, b""))
+            id = str(artifact.get("id", ""))
+            picture = known.get(id) or Picture(at, frames.get(at, b""))
             picture.artifact, picture.path, picture.asked = id, str(artifact.get("path", "")), ""
             found.append(picture)
         self.pictures = found
-
-    def _number(self, artifact: dict[str, Any], at: int) -> int:
-        """Which picture of the batch a file is: as the job noted it, else in the order of saving."""
-        noted = (self.facts.get("pictures") or {}) if isinstance(self.facts.get("pictures"), dict) else {}
-        number = (noted.get(str(artifact.get("id"))) or {}).get("number")
-        return number if isinstance(number, int) else at
 
 
 class Batches(JobResults[Batch]):

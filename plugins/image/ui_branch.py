@@ -63,7 +63,8 @@ class BranchSheet(QFrame):
     def show_branch(self, params: dict[str, Any]) -> None:
         """`params`: of the picture's own recipe, one picture."""
         self._params = dict(params)
-        self.prompt.set_value(str(params.get("prompt", "")))
+        drawn = params.get("expanded") or [params.get("prompt", "")]  # what its choices came to
+        self.prompt.set_value(str(drawn[0]))
         for name, row in self.rows.items():
             row.control.set_value(params.get(name, row.spec.default))
             row.show_problem("")

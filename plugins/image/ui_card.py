@@ -111,10 +111,10 @@ class BatchCard(QFrame):
             tile = self.tiles.pop(key)
             tile.hide()
             tile.deleteLater()
-        for key, picture in wanted.items():
+        for at, (key, picture) in enumerate(wanted.items()):
             if key not in self.tiles:
                 self.tiles[key] = self._make_tile(picture)
-            self.tiles[key].show_picture(picture, not batch.ended, len(shown))
+            self.tiles[key].show_picture(picture, not batch.ended, at, len(shown))
         self.tiles = {key: self.tiles[key] for key in wanted}
 
     def _adopt(self, wanted: dict[tuple[int, str], Picture]) -> None:

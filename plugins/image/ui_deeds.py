@@ -111,6 +111,10 @@ class Deeds(ResultDeeds[Batch]):
         changed = {"count": VARIED, "variation": VARIATION, "variation_seed": towards, "at_once": 0}
         values = self.settings(batch, picture)
         values = {**values, **{name: value for name, value in changed.items() if name in batch.params}}
+        if values.get("expanded"):
+            values["expanded"] = values["expanded"][:1] * VARIED
+        if "steering" in values:
+            values["steering"] = []
         self.ask(batch.operation, values, (picture.artifact,) if picture.artifact else ())
 
     def one_input(self, batch: Batch, picture: Picture) -> None:

@@ -12,7 +12,6 @@ from studio.kit.density import DensitySwitch
 from studio.kit.empty import EmptyState
 from studio.kit.fit import FitLine
 from studio.kit.presets import PresetBar
-from studio.kit.prompt import PromptEditor
 from studio.kit.segments import Segments
 from studio.kit.session import Session
 from studio.kit.surface import label, name, push_button, tool_button
@@ -24,6 +23,7 @@ from .ui_family import SizeBar
 from .ui_grid import BatchGrid
 from .ui_modes import MODES, ModeForms, ModelChoice, Values
 from .ui_negative import NegativeBox
+from .ui_prompt import PromptBox
 from .ui_taken import TakenCard
 from .ui_tile import STYLE
 from .ui_viewer import Viewer
@@ -59,7 +59,7 @@ class ImageLayout(QWidget):
         theme = session.theme
         theme.extend("image", STYLE)
         self._one, self._two, self._three = (theme.shape("space", name) for name in ("one", "two", "three"))
-        self.prompt = PromptEditor(PLACEHOLDER)
+        self.prompt = PromptBox(session, PLACEHOLDER)
         # One history for the whole panel: the editor's own would undo in another order.
         self.prompt.setUndoRedoEnabled(False)
         self.negative = NegativeBox(theme)

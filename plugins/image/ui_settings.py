@@ -102,7 +102,8 @@ class Settings(QObject):
 
     def _follow(self) -> None:
         """What the model's family cannot use is greyed; the sizes are its own."""
-        mode, family = self._ui.forms.mode, family_of(self._entry())
+        ui = self._ui
+        mode, family = ui.forms.mode, family_of(self._entry())
         follow(self._ui.forms.current, mode, family)
         why = reasons(mode, family)
         self._ui.negative.set_available("negative" not in why, why.get("negative", ""))
@@ -111,6 +112,9 @@ class Settings(QObject):
         self._ui.sizes.setVisible("width" in values and mode.id == "create")
         self._ui.sizes.show_family(family)
         self._ui.sizes.show_size(int(values.get("width") or 0), int(values.get("height") or 0))
+        how, seed = values.get("expand"), values.get("seed")
+        making = "all" if how == "all" else "random"
+        ui.prompt.set_making(making, int(values.get("count") or 1), seed if isinstance(seed, int) else None)
         self._show_canvas(values, "regions" in values and "regions" not in why)
         self._ui.fit.check(self._asked())
 

@@ -58,14 +58,14 @@ class PictureTile(QWidget):
 
     # what is shown ---------------------------------------------------------------------------
 
-    def show_picture(self, picture: Picture, running: bool, of: int) -> None:
-        """Brings everything up to date. `of`: how many pictures the batch has."""
+    def show_picture(self, picture: Picture, running: bool, at: int, of: int) -> None:
+        """Brings everything up to date. It is the one at place `at`, counted from 0, of so many of its batch."""
         self._picture, self._running, self._single = picture, running, of == 1
         if picture.frame and picture.frame is not self._frame_of:
             self._frame_of = picture.frame
             image = QImage.fromData(picture.frame)
             self._frame = None if image.isNull() else QPixmap.fromImage(image)
-        what = "Picture" if of == 1 else f"Picture {picture.number + 1} of {of}"
+        what = "Picture" if of == 1 else f"Picture {at + 1} of {of}"
         self.setAccessibleName(what)
         self.setAccessibleDescription(self._note() or "Enter shows it large; the menu key shows what can be done")
         self._place_overlay()

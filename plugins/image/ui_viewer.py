@@ -90,7 +90,7 @@ class Viewer(QWidget):
             self.close_branch()
             self.scrubber.show_steps([], "Result")
         end = "Result" if batch.ended else "Now"
-        self.scrubber.show_steps(steps_of(self._session.paths.steps, batch.id, picture.number), end)
+        self.scrubber.show_steps(steps_of(self._session.paths.steps, batch.id, picture.item), end)
         if fresh:
             self.scrubber.choose_end()
         self._show_words(batch, picture)
@@ -114,7 +114,8 @@ class Viewer(QWidget):
     def _show_words(self, batch: Batch, picture: Picture) -> None:
         seed = batch.seed_of(picture)
         count = len(batch.shown)
-        parts = [f"Picture {picture.number + 1} of {count}" if count > 1 else ""]
+        at = next((at for at, other in enumerate(batch.shown) if other is picture), 0)
+        parts = [f"Picture {at + 1} of {count}" if count > 1 else ""]
         parts += [f"seed {seed}" if seed is not None else "", status(batch)]
         self.words.setText("  ·  ".join(part for part in parts if part))
         self.view.setAccessibleName(f"Picture: {batch.prompt[:80]}")

@@ -79,7 +79,7 @@ def offered(picture: Picture, running: bool) -> tuple[str, ...]:
     if picture.trashed:
         return ("restore", "settings", "lock")
     if running:
-        return ("view",) if picture.asked in ("stop", "drop") else ("view", *RUNNING)
+        return ("view",) if picture.asked in ("stop", "stopped", "drop") else ("view", *RUNNING)
     if not picture.path or picture.gone:
         return ("settings", "lock", "delete")
     return (

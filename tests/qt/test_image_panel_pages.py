@@ -12,7 +12,7 @@ from tests.qt.test_image_panel import asked, card, painted, panel, session, show
 pytestmark = pytest.mark.qt
 
 
-def opened(panel, job: str, number: int = 0):
+def opened(panel, job: str, number: int = 0):  # noqa: F811
     panel.deeds.act("view", job, number)
     return panel.ui.viewer
 
