@@ -4,8 +4,19 @@ from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
-from PySide6.QtCore import QObject, QRunnable, QSize, Qt, QThreadPool, Signal
-from PySide6.QtGui import QImage
+from PySide6.QtCore import (
+    QBuffer,
+    QByteArray,
+    QIODevice,
+    QObject,
+    QRunnable,
+    QSize,
+    Qt,
+    QThreadPool,
+    Signal,
+    SignalInstance,
+)
+from PySide6.QtGui import QImage, QImageReader
 
 from studio.errors import StudioError
 
@@ -18,37 +29,58 @@ CallFrames = Callable[..., Coroutine[Any, Any, tuple[Any, list[bytes]]]]
 
 
 class Decoder(QObject):
-    """Decodes encoded pictures in a thread; `done` comes on the window's thread."""
+    """Decodes encoded pictures in a thread, one group after the other; `done` comes on the window's thread."""
 
     done = Signal(object, object)
+    _ended = Signal(object, object)
+
+    def __init__(self, parent: QObject | None = None):
+        super().__init__(parent)
+        self._waiting: list[_Decoding] = []
+        self._busy = False
+        self._ended.connect(self._next)
 
     def decode(self, frames: dict[str, bytes], box: QSize) -> None:
         """done(ids, images): each image within `box` device pixels; null for what is no picture."""
-        QThreadPool.globalInstance().start(_Decoding(self, dict(frames), box))
+        self._waiting.append(_Decoding(self._ended, dict(frames), box))
+        self._start()
+
+    def _start(self) -> None:
+        if self._waiting and not self._busy:
+            self._busy = True
+            QThreadPool.globalInstance().start(self._waiting.pop(0))
+
+    def _next(self, ids: list[str], images: list[QImage]) -> None:
+        self._busy = False
+        self._start()
+        self.done.emit(ids, images)
 
 
 class _Decoding(QRunnable):
-    def __init__(self, decoder: Decoder, frames: dict[str, bytes], box: QSize):
+    def __init__(self, ended: SignalInstance, frames: dict[str, bytes], box: QSize):
         super().__init__()
-        self._decoder, self._frames, self._box = decoder, frames, box
+        self._ended, self._frames, self._box = ended, frames, box
 
     def run(self) -> None:
         images = [_decoded(data, self._box) for data in self._frames.values()]
         try:
-            self._decoder.done.emit(list(self._frames), images)
+            self._ended.emit(list(self._frames), images)
         except RuntimeError:
             pass  # the window has gone meanwhile
 
 
 def _decoded(data: bytes, box: QSize) -> QImage:
-    image = QImage.fromData(data)
-    if image.isNull():
-        return image
+    # A reader lets the window's thread run while it decodes; QImage.fromData does not.
+    buffer = QBuffer()
+    buffer.setData(QByteArray(data))
+    buffer.open(QIODevice.OpenModeFlag.ReadOnly)
+    reader = QImageReader(buffer)
+    reader.setAllocationLimit(64)
+    image = reader.read()
     if image.width() > box.width() or image.height() > box.height():
         ratio, smooth = Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
         image = image.scaled(box, ratio, smooth)
-    clear = image.hasAlphaChannel()
-    return image.convertToFormat(QImage.Format.Format_ARGB32_Premultiplied if clear else QImage.Format.Format_RGB32)
+    return image
 
 
 class Thumbs(QObject):

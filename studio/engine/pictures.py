@@ -1,7 +1,10 @@
 """Picture files as the engine reads them: few at a time, in threads of their own, so that results and jobs go first."""
 
 import asyncio
+import contextlib
 import os
+import sys
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,7 +27,8 @@ class Pictures:
     def __init__(self, folder: Path):
         self.store = ThumbnailStore(folder)
         # Half of the processors: a window that scrolls needs one too.
-        self._threads = ThreadPoolExecutor(max(1, min(4, (os.cpu_count() or 2) // 2)), thread_name_prefix="pictures")
+        most = max(1, min(4, (os.cpu_count() or 2) // 2))
+        self._threads = ThreadPoolExecutor(most, thread_name_prefix="pictures", initializer=_give_way)
 
     async def about(self, path: Path) -> dict[str, Any]:
         """What a picture file is and says. Raises StudioError."""
@@ -45,3 +49,10 @@ class Pictures:
 
     async def _run(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+def _give_way() -> None:
+    """Lets the window's thread go first; on Linux a thread has a priority of its own."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
