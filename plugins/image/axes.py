@@ -139,6 +139,7 @@ def _cost(key: str, spec: FieldSpec) -> int:
 
 def parse(axis: Axis, text: str, values: Values) -> Chosen:
     """The values that `text` names for an axis. Raises StudioError in words for the person."""
+    found: list[Any]
     if axis.kind == "number":
         found = numbers(text, axis.spec)
     elif axis.kind == "switch":
@@ -206,7 +207,7 @@ def cells(params: type[Params], values: Values, chosen_axes: Sequence[Chosen], s
             "The table is too large", f"It would have {total} cells; {MOST_CELLS} are allowed.", code="axis"
         )
     base = common(params, values, seed)
-    return [_cell(params, base, chosen_axes, place) for place in places(chosen_axes)]
+    return [_checked(params, cell(base, chosen_axes, place)) for place in places(chosen_axes)]
 
 
 def common(params: type[Params], values: Values, seed: Callable[[], int]) -> Values:
@@ -233,19 +234,22 @@ def places(chosen_axes: Sequence[Chosen]) -> list[tuple[int, int, int]]:
     return sorted(every, key=lambda place: tuple(place[i] for i in order))
 
 
-def _cell(params: type[Params], base: Values, chosen_axes: Sequence[Chosen], place: tuple[int, int, int]) -> Cell:
-    values, title = base, []
+def cell(base: Values, chosen_axes: Sequence[Chosen], place: tuple[int, int, int]) -> Cell:
+    """One cell; whether its settings hold is not asked."""
+    values = base
     # Whole texts first, so that search and replace looks into what another axis has put there.
     for at, one in sorted(enumerate(chosen_axes), key=lambda pair: pair[1].axis.kind == "replace"):
         values = applied(values, one, place[at])
-    for at, one in enumerate(chosen_axes):
-        title.append(f"{one.axis.title} {one.labels[place[at]]}")
-    words_ = ", ".join(title)
+    title = ", ".join(f"{one.axis.title} {one.labels[place[at]]}" for at, one in enumerate(chosen_axes))
+    return Cell(place, values, title)
+
+
+def _checked(params: type[Params], found: Cell) -> Cell:
     try:
-        params.load(values)
+        params.load(found.params)
     except StudioError as error:
-        raise StudioError(error.title, f"{words_}: {error.detail}", error.hint, code=error.code) from None
-    return Cell(place, values, words_)
+        raise StudioError(error.title, f"{found.title}: {error.detail}", error.hint, code=error.code) from None
+    return found
 
 
 def applied(values: Values, one: Chosen, at: int) -> Values:
