@@ -110,10 +110,18 @@ def _single(kind: Any, path: Path, place: Path, dtype: torch.dtype, changes: dic
         more["quantization_config"] = quantiser(compute_dtype=dtype)
     else:
         source = _of_network(_tensors(path))
-    model = kind.from_single_file(
-        source, config=str(place.parent), subfolder=place.name, torch_dtype=dtype, local_files_only=True,
-        **more, **changes,
-    )  # fmt: skip
+        with init_empty_weights():
+            needed = kind.from_config({**read_json(place / "config.json"), **changes}).state_dict().keys()
+        if 2 * len(needed & source.keys()) > len(needed):  # diffusers' own names, not quite all of them perhaps
+            check_complete(sorted(needed - source.keys()), f"network ({path.name})")
+    try:
+        model = kind.from_single_file(
+            source, config=str(place.parent), subfolder=place.name, torch_dtype=dtype, local_files_only=True,
+            **more, **changes,
+        )  # fmt: skip
+    except KeyError as error:  # the translation of names asks for one that is not there
+        check_complete([str(error.args[0])], f"network ({path.name})")
+        raise
     check_complete([name for name, value in model.named_parameters() if value.is_meta], f"network ({path.name})")
     return model
 
