@@ -11,6 +11,8 @@ TILE = 256
 MOST_SIDE = 8192
 OPACITY = 150
 """How strongly painted places are covered when shown, of 255."""
+MANY = 16
+"""Tiles from which looking at all bytes at once is quicker."""
 Tile = tuple[int, int]
 Pixels = int | bytes
 """A tile: one value for all of it, or its rows one after another."""
@@ -66,7 +68,7 @@ class Mask:
         view, stride, width = memoryview(self._bytes), self._stride, place.width()
         first = place.top() * stride + place.left()
         data = b"".join(view[row : row + width] for row in range(first, first + place.height() * stride, stride))
-        return data[0] if data.count(data[:1]) == len(data) else data
+        return data[0] if data == data[:1] * len(data) else data
 
     def write(self, tile: Tile, pixels: Pixels) -> None:
         place = self.place(tile)
@@ -78,6 +80,13 @@ class Mask:
         self._unsure.add(tile)
         self._bounds = self._bounds.united(place)
 
+    def read_all(self) -> bytes:
+        return bytes(self._bytes)
+
+    def write_all(self, data: bytes) -> None:
+        self._bytes[:] = data
+        self.touched(self.rect)
+
     def place(self, tile: Tile) -> QRect:
         return QRect(tile[0] * TILE, tile[1] * TILE, TILE, TILE).intersected(self.rect)
 
@@ -86,20 +95,21 @@ class Mask:
         self._bounds = self._bounds.united(rect.intersected(self.rect))
 
     def is_empty(self) -> bool:
-        self._look()
-        return not self._painted
+        """Looks only where something may have changed, and no further than the first painted place."""
+        if self._painted - self._unsure:
+            return False
+        if len(self._unsure) > MANY and self._bytes == bytes(len(self._bytes)):
+            self._unsure.clear()
+        while self._unsure:
+            tile = self._unsure.pop()
+            if self.read(tile) != 0:
+                self._painted.add(tile)
+                return False
+            self._painted.discard(tile)
+        self._painted.clear()
+        self._bounds = QRect()
+        return True
 
     def bounds(self) -> QRect:
         """A rectangle outside of which nothing is painted."""
         return self._bounds
-
-    def _look(self) -> None:
-        for tile in self._unsure:
-            if self.read(tile) == 0:
-                self._painted.discard(tile)
-            else:
-                self._painted.add(tile)
-        self._unsure.clear()
-        self._bounds = QRect()
-        for tile in self._painted:
-            self._bounds = self._bounds.united(self.place(tile))

@@ -132,7 +132,7 @@ class MaskEditor:
             return
         self.end_stroke()
         change = Change(mask, title)
-        change.keep(mask.rect)
+        change.keep_all()
         paint(mask.image)
         self._whole(change, mask.rect)
 

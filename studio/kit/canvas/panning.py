@@ -106,10 +106,14 @@ class PannedWidget(QWidget):
         else:
             self.setCursor(self.pointer_shape())
 
-    def _moved(self) -> None:
+    def redraw_roughly(self) -> None:
+        """All of it at once, and finely as soon as nothing moves any more."""
         self.rough = True
         self._settle.start()
         self.redraw()
+
+    def _moved(self) -> None:
+        self.redraw_roughly()
         self.view_changed.emit()
 
     def _settled(self) -> None:

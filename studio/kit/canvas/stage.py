@@ -31,6 +31,8 @@ from studio.kit.theme import Theme
 MODES = ("view", "mask", "frame", "regions")
 TOOLS = ("brush", "lasso", "rectangle")
 TOOL_KEYS = {Key.Key_B: "brush", Key.Key_L: "lasso", Key.Key_R: "rectangle"}
+LARGE = 0.5
+"""Share of the widget from which a change of the mask is first drawn roughly."""
 SIZES = {Key.Key_BracketLeft: 1 / 1.15, Key.Key_BracketRight: 1.15}
 SOFTER = {Key.Key_BraceLeft: -0.1, Key.Key_BraceRight: 0.1}
 
@@ -167,7 +169,9 @@ class Stage(PannedWidget):
 
     def _mask_shown(self, place: QRectF) -> None:
         part = self.view.rect_to_widget(place).toAlignedRect().adjusted(-3, -3, 3, 3).intersected(self.rect())
-        if not part.isEmpty():
+        if part.width() * part.height() > LARGE * self.width() * self.height():
+            self.redraw_roughly()
+        elif not part.isEmpty():
             self.redraw(part)
 
     # -- the pointer and the keys

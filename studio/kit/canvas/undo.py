@@ -21,12 +21,19 @@ class Packed:
     data: bytes
 
 
+ALL: Tile = (-1, -1)
+"""Stands for the whole mask, kept as one piece: hundreds of tiles one by one would be felt."""
+
+
 class Change:
     """What a mask held in the touched tiles before (or, once undone, after) one change."""
 
     def __init__(self, mask: Mask, title: str):
         self.mask, self.title = mask, title
         self.tiles: dict[Tile, Pixels | Packed] = {}
+
+    def keep_all(self) -> None:
+        self.tiles = {ALL: self.mask.read_all()}
 
     def keep(self, rect: QRect) -> None:
         """Must be called before `rect` is painted on."""
@@ -36,17 +43,23 @@ class Change:
 
     def prune(self) -> None:
         """Forgets tiles that are as they were."""
-        self.tiles = {tile: kept for tile, kept in self.tiles.items() if self.mask.read(tile) != kept}
+        self.tiles = {tile: kept for tile, kept in self.tiles.items() if self._now(tile) != kept}
 
     def swap(self) -> QRect:
         """Puts the kept pixels back and keeps those that were there. What it returns looks different now."""
         place = QRect()
         for tile, kept in self.tiles.items():
-            now = self.mask.read(tile)
-            self.mask.write(tile, zlib.decompress(kept.data) if isinstance(kept, Packed) else kept)
-            self.tiles[tile] = now
+            self.tiles[tile] = self._now(tile)
+            pixels = zlib.decompress(kept.data) if isinstance(kept, Packed) else kept
+            if tile == ALL and isinstance(pixels, bytes):
+                self.mask.write_all(pixels)
+                return self.mask.rect
+            self.mask.write(tile, pixels)
             place = place.united(self.mask.place(tile))
         return place
+
+    def _now(self, tile: Tile) -> Pixels:
+        return self.mask.read_all() if tile == ALL else self.mask.read(tile)
 
     def raw(self) -> dict[Tile, bytes]:
         return {tile: kept for tile, kept in self.tiles.items() if isinstance(kept, bytes)}
