@@ -1,5 +1,6 @@
 """Weights in fewer bits, where bitsandbytes or torchao is installed; a refusal in words where neither is."""
 
+from importlib.util import find_spec
 from typing import Any
 
 import diffusers
@@ -12,13 +13,26 @@ from .families import quantisers
 
 def require(quantised: str) -> None:
     """Raises StudioError code "quantised" when weights are asked for that nothing here can make."""
-    if quantised != "none" and not quantisers():
-        raise StudioError(
-            "Quantised weights cannot be loaded here",
-            f"{quantised} was asked for, but neither bitsandbytes nor torchao is installed.",
+    if quantised == "none":
+        return
+    have, graphics = quantisers(), torch.cuda.is_available()
+    if not have:
+        raise _refusal(
+            quantised,
+            "neither bitsandbytes nor torchao is installed",
             "Install one of them, or choose none under Weights.",
-            code="quantised",
         )
+    if "bitsandbytes" in have and graphics:
+        return
+    if "torchao" not in have:
+        raise _refusal(quantised, "bitsandbytes needs a graphics device", "Install torchao, or choose none.")
+    if quantised == "int4" and not (graphics and find_spec("mslk")):
+        raise _refusal(quantised, "torchao makes them on a graphics device with mslk alone", "Choose int8 or none.")
+
+
+def _refusal(quantised: str, why: str, hint: str) -> StudioError:
+    detail = f"{quantised} was asked for, but {why}."
+    return StudioError("Quantised weights cannot be loaded here", detail, hint, code="quantised")
 
 
 def config_for(quantised: str, dtype: torch.dtype, library: str) -> Any:

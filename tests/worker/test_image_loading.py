@@ -168,12 +168,18 @@ def test_parts_of_the_job_take_their_place(folders: dict[str, Path]) -> None:
     assert loaded.pipeline("control", loaded.make_scheduler(), controlnet=net).controlnet is net
 
 
+@pytest.mark.parametrize(
+    ("installed", "bits", "said"),
+    [((), "int4", "neither bitsandbytes nor torchao"), (("bitsandbytes",), "int8", "graphics device"),
+     (("torchao",), "int4", "mslk")],
+)  # fmt: skip
 def test_quantised_weights_are_refused_where_nothing_makes_them(
-    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+    installed: tuple[str, ...], bits: str, said: str, folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(quantised, "quantisers", tuple)
-    error = refused(folders["sd15"], quantised="int4")
-    assert error.code == "quantised" and "bitsandbytes" in error.detail and "torchao" in error.detail
+    monkeypatch.setattr(quantised, "quantisers", lambda: installed)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    error = refused(folders["sd15"], quantised=bits)
+    assert error.code == "quantised" and said in error.detail
 
 
 def test_broken_folders_are_refused_in_words(tmp_path: Path, folders: dict[str, Path]) -> None:
