@@ -85,6 +85,9 @@ class Runner:
     def _job(self, run: Run, turn: Turn) -> None:
         try:
             message, fatal = self._outcome(run, turn)
+            # Before the end is told: who runs next depends on what is resident.
+            measured = self._measured(run.job)
+            self.tell_memory(measured if self._baton.holds(turn) else {})
             self._baton.forget(turn)
             self._say_last(message, run.job)
         except BaseException:  # a job that cannot say how it ended must not look alive
@@ -92,11 +95,7 @@ class Runner:
             os._exit(1)
         if fatal:
             os._exit(faults.FATAL_EXIT)
-        try:  # before another job begins a peak of its own
-            measured = self._measured(run.job)
-            self.tell_memory(measured if self._baton.holds(turn) else {})
-        finally:
-            self._baton.release(turn)
+        self._baton.release(turn)
 
     def _measured(self, job: str) -> dict[str, Any]:
         """Of a run: its peak, what was in use before it, whether its models were resident, whether it was alone."""

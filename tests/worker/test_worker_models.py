@@ -41,6 +41,12 @@ def test_a_model_is_loaded_once_and_told_of(worker: WorkerProcess, tmp_path):
     worker.hear(Memory, residents={"tales": 1000})
 
 
+def test_what_is_resident_is_told_before_the_end_for_whoever_chooses_the_next_job(worker: WorkerProcess, tmp_path):
+    done = worker.done(worker.run("probe.model", {"model": "tales"}, models=model(tmp_path, "tales")))
+    told = worker.hear(Memory, residents={"tales": 1000})
+    assert worker.heard.index(told) < worker.heard.index(done)
+
+
 def test_the_recipe_holds_the_hash_of_the_weights(worker: WorkerProcess, tmp_path):
     models = model(tmp_path, "tales", b"w" * 3_000_000)
     done = worker.done(worker.run("probe.model", {"model": "tales"}, models=models))
