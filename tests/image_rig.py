@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from PIL import Image
 
@@ -15,6 +16,14 @@ from studio.sdk.artifact import Artifact, Kind
 from studio.sdk.operation import JobCancelled, ModelInfo
 from tests import tiny_pipelines
 from tests.text_context import Turns
+
+QUIET = (
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:__array_wrap__ must accept context:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning"),
+    pytest.mark.filterwarnings("ignore:.FluxPosEmbed. is deprecated:FutureWarning"),
+)
+"""What diffusers warns of in its own code."""
 
 torch.set_num_threads(1)  # tiny tensors: more threads only wait for each other
 

@@ -32,7 +32,7 @@ def decode(loaded: Any, layout: Layout, latents: Tensor, note: Note, generator: 
     """
     if not bool(torch.isfinite(latents).all()):
         raise broken("the latents", None)
-    count, side = latents.shape[0], loaded.family.latent_scale
+    count, side = latents.shape[0], layout.scale
     together = count * layout.high * layout.wide * side**2 <= TOGETHER
     for rung, tiles, one in (
         ("", False, not together),

@@ -117,17 +117,18 @@ class Batch:
             latents, mark = self.easel.start
             self._scheduler.begin_at(mark.level)
             latents = self._scheduler.as_own(latents.to(device, layout.dtype), mark.space, mark.level)
-            return torch.cat([latents] * len(self.alive))
+            return layout.again(torch.cat([latents] * len(self.alive)))
         if not any(wanted.variation or wanted.noise is not None for wanted in self.alive) or self._use in WHOLE:
             return None
         drawn = [first_noise(layout, wanted, one) for wanted, one in zip(self.alive, self._generators, strict=True)]
         return layout.given(torch.cat(drawn).to(device))
 
     def _through(self) -> Tensor:
-        """One call of the pipeline; the finished latents."""
+        """One call of the pipeline; the finished latents, as its last step showed them."""
         pipeline = self.loaded.pipeline(self._use, self._scheduler, **self.plan.parts)
-        given = pipeline(**self._arguments(pipeline))
-        return getattr(given, "images", given[0] if isinstance(given, tuple) else None)
+        pipeline(**self._arguments(pipeline))
+        assert self._latents is not None
+        return self._latents
 
     def _arguments(self, pipeline: Any) -> dict[str, Any]:
         plan, family = self.plan, self.loaded.family

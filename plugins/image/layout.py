@@ -17,7 +17,7 @@ DEEP = ("qwen-image", "qwen-image-edit")
 
 @dataclass(frozen=True)
 class Layout:
-    """Of one model at one size. channels: of the latents; high, wide: in latents."""
+    """Of one model at one size. channels: of the latents; high, wide: in latents, each `scale` pixels."""
 
     family: str
     vae: Any
@@ -25,19 +25,21 @@ class Layout:
     high: int
     wide: int
     dtype: torch.dtype
+    scale: int = 8
 
     @classmethod
     def of(cls, loaded: Any, width: int, height: int) -> "Layout":
         family, network = loaded.family, loaded.parts[loaded.family.network]
         # As the pipelines count them; a UNet for inpainting takes more channels in than it gives out.
-        channels = network.config.out_channels or network.config.in_channels
         if family.id in PACKED or family.id == "flux2":
             channels = network.config.in_channels // 4
         elif family.id == "z-image":
             channels = network.in_channels
-        scale = family.latent_scale
+        else:
+            channels = network.config.out_channels or network.config.in_channels
+        scale = pixels_a_latent(loaded.parts["vae"])
         dtype = torch.float32 if family.id == "z-image" else loaded.dtype
-        return cls(family.id, loaded.parts["vae"], channels, height // scale, width // scale, dtype)
+        return cls(family.id, loaded.parts["vae"], channels, height // scale, width // scale, dtype, scale)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -84,6 +86,12 @@ class Layout:
         shift = getattr(config, "shift_factor", None)
         scaled = latents / config.scaling_factor
         return scaled if shift is None else scaled + shift
+
+
+def pixels_a_latent(vae: Any) -> int:
+    """On each side, as the pipelines count it."""
+    down = getattr(vae, "temperal_downsample", None)  # spelled so in diffusers
+    return 2 ** (len(down) if down is not None else len(vae.config.block_out_channels) - 1)
 
 
 def _over_channels(latents: Tensor, config: Any) -> Tensor:

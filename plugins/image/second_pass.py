@@ -11,6 +11,7 @@ from studio.sdk.operation import JobContext
 
 from .families import size_for
 from .guides import guided
+from .layout import pixels_a_latent
 from .painting import Finished, Plan, paint
 from .parts_of_job import Part
 from .saving import save_picture
@@ -71,7 +72,7 @@ class Second:
         picture = done.image.resize((width, height), Image.Resampling.LANCZOS)
         if self._params.hires_by != "latent" or done.latents is None or self._loaded.family.id not in LATENT:
             return picture, picture
-        scale = self._loaded.family.latent_scale
+        scale = pixels_a_latent(self._loaded.parts["vae"])
         size = (height // scale, width // scale)
         return picture, interpolate(done.latents.float(), size, mode="bicubic").to(done.latents.dtype)
 
