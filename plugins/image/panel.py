@@ -10,7 +10,6 @@ from typing import Any
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QVBoxLayout
 
-from studio.errors import StudioError
 from studio.kit.action import Action
 from studio.kit.desk import Desk
 from studio.kit.panel import EventLike, Panel
@@ -19,16 +18,18 @@ from studio.kit.thumbs import Thumbs
 from studio.kit.turns import ON_WORKER
 from studio.sdk.artifact import Recipe
 from studio.sdk.manifest import PanelEntry
+from studio.sdk.params import Params
 
 from .ui_actions import actions
-from .ui_batches import Batch, Batches, Picture
+from .ui_batches import Batch, Batches
 from .ui_card import BatchCard
 from .ui_deeds import Deeds
 from .ui_drop import PICTURES, Drop
 from .ui_layout import ImageLayout
-from .ui_modes import OF_OPERATION
+from .ui_modes import MODES, OF_OPERATION
 from .ui_pages import Pages
 from .ui_settings import Settings
+from .ui_table import TablePage
 
 EXAMPLE = "red apple"
 PAGE = 200
@@ -56,7 +57,9 @@ class ImagePanel(Panel):
         self.desk = Desk(ui.forms, parts, session.undo, self, unkept=("mode",))
         self.settings = Settings(session, ui, self.desk, self)
         self.deeds = Deeds(session, entry.id, self.batches, self.desk, self)
-        self.pages = Pages(session, ui, self.batches, self.deeds, self)
+        self.table = TablePage(session, f"{entry.id}.table", self._describe)
+        ui.add_table(self.table)
+        self.pages = Pages(session, ui, self.batches, self.deeds, self.table, self)
         self.drop = Drop(session, ui, self.desk, self.settings, self)
         self.desk.put({"prompt": EXAMPLE})
         self._connect()
@@ -80,6 +83,10 @@ class ImagePanel(Panel):
         ui.prompt.submitted.connect(self.generate)
         ui.stop.clicked.connect(self.deeds.stop_one)
         ui.density_changed.connect(self.density_chosen)
+        ui.home_changed.connect(lambda _view: self.draft_changed.emit())
+        self.table.values_taken.connect(self._take_values)
+        self.table.draft_changed.connect(self.draft_changed)
+        self.settings.changed.connect(self._on_settings)
 
     def _make_card(self, id: str) -> BatchCard:
         return BatchCard(id, self.batches.get, self.thumbs, self.session.theme, self.ui.grid.side)
@@ -88,6 +95,7 @@ class ImagePanel(Panel):
 
     def attached(self) -> None:
         self._connected = True
+        self.table.attached()
         self.session.spawn(self.session.call("prewarm", operation="image.generate"))
         self.session.spawn(self._reload())
         self._update_buttons()
@@ -137,7 +145,20 @@ class ImagePanel(Panel):
             self.batches.take(job)
         self._show_all()
 
+    def _describe(self) -> tuple[str, type[Params], dict[str, Any]]:
+        """What the table varies: the present mode's operation and values."""
+        values = self.desk.values()
+        operation = MODES[values.pop("mode")].operation
+        return operation, self.session.params_class(operation), values
+
+    def _take_values(self, values: dict[str, Any]) -> None:
+        """A cell's settings, in the mode that its table was made in."""
+        table = self.table.run.table
+        mode = OF_OPERATION.get(table.operation) if table is not None else None
+        self.settings.take({"mode": mode, **values} if mode else values, "take the values of a cell")
+
     def on_event(self, event: EventLike) -> None:
+        self.table.on_event(event)
         match event.kind:
             case "job":
                 self._on_job(event.data)
@@ -168,6 +189,10 @@ class ImagePanel(Panel):
         self._touch(batch.id, now=True)
         self._update_buttons()
 
+    def _on_settings(self) -> None:
+        if self.table.isVisible():
+            self.table.refresh()
+
     def _touch(self, id: str, *, now: bool = False) -> None:
         self.ui.grid.touch(id, now=now)
         self.pages.touch(id)
@@ -175,28 +200,14 @@ class ImagePanel(Panel):
     def _on_library(self, ids: set[str]) -> None:
         for batch, picture in self.batches.by_artifacts(ids):
             self.thumbs.forget(picture.path)
-            self.session.spawn(self._read_picture(batch, picture))
+            self.session.spawn(self.deeds.read(batch, picture))
 
     def _read(self, id: str) -> None:
         """A card has come into being: what its files say of themselves is asked for, once."""
         batch = self.batches.get(id)
         for picture in batch.shown if batch is not None and batch.ended else ():
             if picture.artifact and not picture.recipe and not picture.gone:
-                self.session.spawn(self._read_picture(batch, picture))  # type: ignore[arg-type]
-
-    async def _read_picture(self, batch: Batch, picture: Picture) -> None:
-        """Its own seed and settings; when the file is gone, that is said where the picture was."""
-        try:
-            item = await self.session.call("library.get", id=picture.artifact)
-        except StudioError as error:
-            picture.gone = "" if Path(picture.path).exists() else f"The file is gone. {error.title}."
-        else:
-            picture.recipe = dict(item.get("recipe") or {})
-            picture.trashed = bool(item.get("trashed"))
-            picture.path = str(item.get("path") or picture.path)
-            there = picture.trashed or Path(picture.path).exists()
-            picture.gone = "In the trash" if picture.trashed else "" if there else "The file is gone"
-        self._touch(batch.id, now=True)
+                self.session.spawn(self.deeds.read(batch, picture))  # type: ignore[arg-type]
 
     # doing -----------------------------------------------------------------------------------
 
@@ -212,6 +223,7 @@ class ImagePanel(Panel):
     def _ask(self, operation: str, values: dict[str, Any]) -> None:
         self.ui.prompt.remember(self.ui.prompt.value())
         self.pages.back()
+        self.ui.show_home("results")
         self.ui.grid.go_to_newest()
         self.deeds.ask(operation, values, self._parents(values))
 
@@ -295,6 +307,8 @@ class ImagePanel(Panel):
         known = {picture.artifact for batch in self.batches for picture in batch.pictures}
         return {
             **self.settings.draft(),
+            "table": self.table.draft(),
+            "view": self.ui.views.value(),
             "tile": self.ui.grid.side,
             "scroll": self._place or self.ui.grid.scroll_place(),
             "deleted": self.batches.hidden,
@@ -303,6 +317,10 @@ class ImagePanel(Panel):
 
     def restore_draft(self, draft: dict[str, Any]) -> None:
         self.settings.restore_draft(draft)
+        if isinstance(draft.get("table"), dict):
+            self.table.restore(draft["table"])
+        if draft.get("view") in self.ui.homes:
+            self.ui.show_home(draft["view"])
         if isinstance(draft.get("tile"), int):
             self.ui.zoom.setValue(draft["tile"])
         if isinstance(draft.get("scroll"), dict):

@@ -122,11 +122,24 @@ class Batch(JobResult):
 
 
 class Batches(JobResults[Batch]):
-    """All batches of one panel. `deleted`: artifacts that are hidden, because the person deleted them."""
+    """All batches of one panel. `deleted`: artifacts that are hidden, because the person deleted them.
+
+    guests: jobs of other places, such as the cells of a table, that are looked at here and not listed.
+    """
 
     def __init__(self, origin: str):
         super().__init__(origin, self._batch)
         self.deleted: set[str] = set()
+        self.guests: dict[str, Batch] = {}
+
+    def get(self, id: str) -> Batch | None:
+        return super().get(id) or self.guests.get(id)
+
+    def invite(self, job: dict[str, Any]) -> Batch:
+        """A job of another place, to look at."""
+        batch = self.guests[str(job["id"])] = self._batch(str(job["id"]), {})
+        batch.update(job)
+        return batch
 
     def _batch(self, id: str, params: dict[str, Any]) -> Batch:
         return Batch(id, params, hidden=self.deleted)
@@ -137,7 +150,9 @@ class Batches(JobResults[Batch]):
         return found
 
     def by_artifacts(self, ids: set[str]) -> list[tuple[Batch, Picture]]:
-        every = ((batch, picture) for batch in self._by_id.values() for picture in batch.pictures)
+        every = (
+            (batch, picture) for batch in (*self._by_id.values(), *self.guests.values()) for picture in batch.pictures
+        )
         return [(batch, picture) for batch, picture in every if picture.artifact in ids and picture.artifact]
 
 

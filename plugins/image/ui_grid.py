@@ -42,10 +42,10 @@ class BatchGrid(QScrollArea):
         self._cards: dict[str, BatchCard] = {}
         self._stale: dict[str, None] = {}
         self._current = ("", -1)
+        self._laid_for = 0
         self.setAccessibleName("Results")
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._inside = QWidget()
         self._inside.setObjectName("results")
@@ -154,14 +154,11 @@ class BatchGrid(QScrollArea):
     # geometry --------------------------------------------------------------------------------
 
     def _width(self) -> int:
-        return max(160, min(READABLE, self.viewport().width() + self._bar() - 2 * SIDE))
-
-    def _bar(self) -> int:
-        """The scroll bar takes its room from the margin."""
-        return self.verticalScrollBar().width()
+        """Of a card: the scroll bar takes its room from the margin, so that cards keep their width."""
+        return max(160, min(READABLE, self.width() - 2 * SIDE))
 
     def _left(self) -> int:
-        return max(EDGE, (self.viewport().width() + self._bar() - self._width()) // 2)
+        return max(EDGE, (self.width() - self._width()) // 2)
 
     def _height(self, batch: Batch) -> int:
         return self._heights.get(batch.id) or height_guess(batch, self._width(), self.side)
@@ -261,7 +258,8 @@ class BatchGrid(QScrollArea):
     def resizeEvent(self, event: QResizeEvent) -> None:
         held = self._anchor()
         super().resizeEvent(event)
-        if event.size().width() != event.oldSize().width():
+        if self._width() != self._laid_for:
+            self._laid_for = self._width()
             self._heights.clear()
         self._lay_out(held)
 

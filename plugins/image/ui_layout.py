@@ -32,6 +32,10 @@ PROMPT_WIDE = 2400
 SMALLEST, LARGEST = 112, 512
 LOWEST = 160
 PLACEHOLDER = "What is to be seen"
+VIEWS = (
+    ("results", "Results", "The pictures, newest first"),
+    ("table", "X/Y/Z", "A table of pictures over up to three settings"),
+)
 
 
 class _Pages(QStackedWidget):
@@ -45,6 +49,7 @@ class ImageLayout(QWidget):
     """Title, modes, work area and prompt on the left; the controls and the buttons on the right."""
 
     density_changed = Signal(str)
+    home_changed = Signal(str)
 
     def __init__(
         self,
@@ -76,8 +81,8 @@ class ImageLayout(QWidget):
         self.side = CanvasSide(session)
         self.taken = TakenCard(theme)
         self.zoom = self._zoom()
-        self.draw = tool_button("Draw regions", icon=theme.icon("mdi6.vector-rectangle"), text=True,
-                                help="Draws the regions that have prompts of their own")  # fmt: skip
+        self.draw = tool_button("Draw regions", icon=theme.icon("mdi6.vector-rectangle"),
+                                help="Draw regions that have prompts of their own")  # fmt: skip
         self.draw.setCheckable(True)
         self.empty = EmptyState(
             "No pictures yet",
@@ -114,6 +119,9 @@ class ImageLayout(QWidget):
         second.setSpacing(self._two)
         second.addWidget(self.modes)
         second.addStretch(1)
+        self.views = Segments("View", VIEWS)
+        self.views.changed.connect(self.show_home)
+        second.addWidget(self.views)
         second.addWidget(self.draw)
         second.addWidget(self.zoom)
         self.second = second
@@ -128,6 +136,8 @@ class ImageLayout(QWidget):
         self.work.setStretchFactor(0, 3)
         self.work.setStretchFactor(1, 2)
         self.pages.addWidget(self.work)
+        self._home: QWidget = self.work
+        self.homes: dict[str, QWidget] = {"results": self.work}
         self.pages.addWidget(self.viewer)
         self.pages.addWidget(self.compare)
         self.foot = QWidget()
@@ -148,7 +158,7 @@ class ImageLayout(QWidget):
 
     def _zoom(self) -> StillSlider:
         slider = StillSlider(Qt.Orientation.Horizontal)
-        slider.setFixedWidth(96)
+        slider.setFixedWidth(80)
         slider.setRange(SMALLEST, LARGEST)
         slider.setSingleStep(16)
         slider.setPageStep(48)
@@ -175,18 +185,26 @@ class ImageLayout(QWidget):
     def show_empty(self, empty: bool) -> None:
         self._results.setCurrentWidget(self.empty if empty else self.grid)
 
+    def show_home(self, view: str) -> None:
+        """ "results" or "table": what lies below the other pages."""
+        self.views.set_value(view)
+        self._home = self.homes[view]
+        self.show_page()
+        self.home_changed.emit(view)
+
     def show_page(self, page: QWidget | None = None) -> None:
-        """The viewer, the table, …; the results when None."""
-        self.pages.setCurrentWidget(page or self.work)
-        self.zoom.setVisible(page is None)
+        """The viewer or a comparison; what they lie on when None."""
+        self.pages.setCurrentWidget(page or self._home)
+        self.zoom.setVisible(page is None and self._home is self.work)
 
     def showing(self) -> QWidget | None:
-        """The page in front of the results, if any."""
+        """The page in front, if any."""
         now = self.pages.currentWidget()
-        return None if now is self.work else now
+        return None if now is self._home else now
 
-    def add_page(self, page: QWidget) -> None:
+    def add_table(self, page: QWidget) -> None:
         self.pages.addWidget(page)
+        self.homes["table"] = page
 
     def show_busy(self, busy: bool, stoppable: bool, connected: bool) -> None:
         """Generate becomes Queue while work runs; Stop is there while something of this panel can be stopped."""

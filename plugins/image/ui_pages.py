@@ -10,13 +10,20 @@ from studio.kit.session import Session
 from .ui_batches import Batch, Batches, Picture
 from .ui_deeds import Deeds
 from .ui_layout import ImageLayout
+from .ui_table import TablePage
 
 
 class Pages(QObject):
     """Opens, follows and closes the pages. The results below keep their place."""
 
     def __init__(
-        self, session: Session, ui: ImageLayout, batches: Batches, deeds: Deeds, parent: QObject | None = None
+        self,
+        session: Session,
+        ui: ImageLayout,
+        batches: Batches,
+        deeds: Deeds,
+        table: TablePage,
+        parent: QObject | None = None,
     ):
         super().__init__(parent)
         self._session, self._ui, self._batches, self._deeds = session, ui, batches, deeds
@@ -30,6 +37,7 @@ class Pages(QObject):
         viewer.moved.connect(self.move)
         viewer.asked.connect(self._on_viewer)
         viewer.branched.connect(self._on_branched)
+        table.picture_opened.connect(lambda job, number: session.spawn(self._open(job, number)))
 
     # one picture large -----------------------------------------------------------------------
 
@@ -45,6 +53,13 @@ class Pages(QObject):
         if self._ui.showing() is self._ui.viewer:
             return self._ui.viewer.batch, self._ui.viewer.number
         return self._ui.grid.current()
+
+    async def _open(self, job: str, number: int) -> None:
+        """A cell of the table."""
+        batch = self._batches.invite(await self._session.call("job", job=job))
+        if batch.shown:
+            self.view(job, batch.shown[min(number, len(batch.shown) - 1)].number)
+            await self._deeds.read(batch, batch.shown[0])
 
     def move(self, by: int) -> None:
         """The next or the last picture, also of the neighbouring batch."""
