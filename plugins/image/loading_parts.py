@@ -29,7 +29,9 @@ OPTIONAL = {"feature_extractor", "image_encoder", "image_processor"}
 DISTRUSTED = re.compile(
     r"auto_map|custom_\w+|trust_remote_code|_?(attn|experts|mlp)_implementation\w*|use_kernels?|kernel_config"
 )
-BROKEN = (OSError, ValueError, TypeError, KeyError, AttributeError, IndexError, AssertionError, ImportError, EOFError)
+BROKEN = (
+    OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, AssertionError, ImportError, EOFError,
+)  # fmt: skip
 QUANTISABLE = ("transformer", "transformer_2", "unet", "text_encoder", "text_encoder_2", "text_encoder_3")
 
 

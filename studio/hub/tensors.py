@@ -41,6 +41,13 @@ _CONTROLLED = {
 
 def told(shapes: Shapes, name: str = "") -> dict[str, Any]:
     """Capability, family and config of the file called `name`, as far as its tensors tell."""
+    try:
+        return _told(shapes, name)
+    except (LookupError, ArithmeticError, ValueError, TypeError):  # names of a family, shapes of none
+        return {"capability": UNKNOWN}
+
+
+def _told(shapes: Shapes, name: str) -> dict[str, Any]:
     if any(_LORA.search(key) for key in shapes):
         return _made_for("adapter", adapter_base(shapes))
     if any(key.startswith(("control_model.", "controlnet_cond_embedding.", "controlnet_blocks.")) for key in shapes):
@@ -96,6 +103,8 @@ def network(shapes: Shapes, name: str = "") -> dict[str, Any]:
             return {}
         for base, kind, keys in _NETWORKS:
             if any(prefix + key in shapes for key in keys):
+                if base == "wan" and len(shapes.get(prefix + "patch_embedding.weight", (0, 0))) < 2:
+                    return {}
                 return _network(shapes, base, kind, name.lower(), prefix)
     return {}
 

@@ -188,6 +188,16 @@ def test_what_is_none_of_these_stays_unknown():
     assert tensors.told({"model.embed_tokens.weight": (100, 64)})["capability"] == "unknown"
 
 
+@pytest.mark.parametrize("cut", [0, 1, 2, 3])
+@pytest.mark.parametrize("shapes", [SD15, SDXL], ids=["sd15", "sdxl"])
+def test_shapes_that_no_such_model_has_do_no_harm(shapes, cut):
+    for name in shapes:
+        entry = tensors.told(shapes | {name: shapes[name][:cut]})
+        assert entry["capability"]
+    assert tensors.told({name: (0,) * cut for name in shapes})["capability"]
+    assert tensors.network({"head.modulation": (), "patch_embedding.weight": (1,)}) == {}
+
+
 @pytest.mark.parametrize(
     ("pipeline", "found"),
     [
