@@ -41,6 +41,7 @@ class Installed:
     adapters: dict[str, _Adapter] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
     clock: int = 0
+    on: "_Switch | None" = None
 
 
 @contextlib.contextmanager
@@ -62,7 +63,7 @@ def adapted(loaded: Any, ctx: JobContext, loras: Sequence[Lora]) -> Iterator[str
         active = {name: weight for name, weight in weights.items() if weight}
         if active:
             touched = {part: modules(loaded)[part] for name in active for part in installed.adapters[name].parts}
-            switch = _Switch(list(touched.values()), active)
+            switch = _Switch(installed, list(touched.values()), active)
             stack.enter_context(ctx.around_baton(switch.on, switch.off))
         yield adapters_key(installed, active)
 
@@ -83,22 +84,30 @@ def adapters_key(installed: Installed, active: dict[str, float]) -> str:
     return hashlib.sha256(repr(texts).encode()).hexdigest()[:20] if texts else ""
 
 
-@dataclass(frozen=True)
 class _Switch:
-    """Turns a stack of adapters on and off again."""
+    """Turns a stack of adapters on, and off again to what was on before: one job may be inside two stacks, for the
+    passes of one picture."""
 
-    modules: list[nn.Module]
-    weights: dict[str, float]
+    def __init__(self, installed: Installed, modules: list[nn.Module], weights: dict[str, float]):
+        self._installed, self._modules, self._weights = installed, modules, weights
+        self._before: _Switch | None = None
 
     def on(self) -> None:
-        for layer in _layers(self.modules):
-            layer.enable_adapters(True)
-            layer.set_adapter(list(self.weights), inference_mode=True)
-            for name, weight in self.weights.items():
-                layer.set_scale(name, weight)
+        self._before, self._installed.on = self._installed.on, self
+        self._apply()
 
     def off(self) -> None:
-        _disable(self.modules)
+        _disable(self._modules)
+        self._installed.on = self._before
+        if self._before is not None:
+            self._before._apply()
+
+    def _apply(self) -> None:
+        for layer in _layers(self._modules):
+            layer.enable_adapters(True)
+            layer.set_adapter(list(self._weights), inference_mode=True)
+            for name, weight in self._weights.items():
+                layer.set_scale(name, weight)
 
 
 @contextlib.contextmanager

@@ -159,6 +159,19 @@ def _job(loaded: Any, models: Models, stack: list[Lora], name: str) -> Any:
     return lambda turns: with_loras(loaded, models, stack, turns, name)
 
 
+def test_a_stack_inside_another_gives_back_what_was_on(sd15: Any, tmp_path: Path) -> None:
+    one, two = of_diffusers(sd15, tmp_path, 1), of_diffusers(sd15, tmp_path, 5, texts=False)
+    models = Models(one, two)
+    before = painted(sd15)
+    alone = with_loras(sd15, models, [Lora(model=one.name)])
+    ctx = Context(models)
+    with adapters.adapted(sd15, ctx, [Lora(model=one.name)]):
+        with adapters.adapted(sd15, ctx, [Lora(model=two.name, weight=0.5)]):
+            assert not torch.equal(painted(sd15, ctx), alone)
+        assert torch.equal(painted(sd15, ctx), alone)
+    assert torch.equal(painted(sd15), before)
+
+
 def test_unused_adapters_are_dropped_beyond_a_few_and_the_last_leaves_plain_layers(tmp_path: Path) -> None:
     loaded = resident("sd15", tmp_path)
     kinds = [type(module) for module in loaded.parts["unet"].modules()]
