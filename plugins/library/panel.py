@@ -15,6 +15,7 @@ from studio.kit.panel import Panel
 from studio.kit.session import Session
 from studio.sdk.fields import describe
 from studio.sdk.manifest import PanelEntry
+from studio.sdk.params import Density
 
 from .ui_grid import Grid
 from .ui_head import ForGood, Head
@@ -43,7 +44,7 @@ class LibraryPanel(Panel):
         self.view = Grid(self.items, Tile(session.theme, self.thumbs, self), TILE + QSize(GAP, GAP))
         self.view.setAccessibleName("Results in the library")
         self.empty = EmptyState()
-        self.preview = Preview(self._title_of)
+        self.preview = Preview(self._title_of, self._ordinary)
         self._buttons = {name: QPushButton(label) for name, label in LABELS.items()}
         self._lay_out()
         self._refresh_soon = QTimer(self, interval=REFRESH_MS, singleShot=True)
@@ -204,7 +205,7 @@ class LibraryPanel(Panel):
         some = self.view.selectionModel().hasSelection()
         allowed = {
             "open": not trashed and bool(item.get("recipe")) and bool(self._panel_of(item)),
-            "use": not trashed and item.get("kind") == "image" and bool(item.get("path")),
+            "use": not trashed and item.get("kind") == "image" and not self.thumbs.problem(str(item.get("id"))),
             "copy": isinstance(item.get("text"), str) or item.get("kind") in PICTURED,
             "folder": bool(item.get("path")),
             "delete": not trashed,
@@ -215,7 +216,7 @@ class LibraryPanel(Panel):
         for name in ("open", "delete"):
             self._buttons[name].setVisible(not trashed)
         self._buttons["use"].setVisible(not trashed and item.get("kind") == "image")
-        self._buttons["copy"].setText("Copy picture" if item.get("kind") in PICTURED else LABELS["copy"])
+        self._buttons["copy"].setText(COPY.get(str(item.get("kind")), LABELS["copy"]))
         self._buttons["restore"].setVisible(trashed)
 
     def _title_of(self, operation: str, name: str) -> str:
@@ -224,6 +225,15 @@ class LibraryPanel(Panel):
         if known is None or not name:
             return known.entry.title if known is not None else ""
         return next((s.title for s in describe(self.session.params_class(operation)) if s.name == name), "")
+
+    def _ordinary(self, operation: str, name: str, value: Any) -> bool:
+        """Whether a param need not be told: an expert's that was left alone, or one that is never on screen."""
+        if operation not in self.session.operations():
+            return False
+        spec = next((s for s in describe(self.session.params_class(operation)) if s.name == name), None)
+        return spec is not None and (
+            spec.ui.widget == "hidden" or (spec.ui.density is Density.EXPERT and value == spec.default)
+        )
 
     # doing -----------------------------------------------------------------------------------
 
@@ -355,6 +365,7 @@ LABELS = {
     "delete": "Delete",
     "restore": "Put back",
 }
+COPY = {"image": "Copy picture", "video": "Copy file"}
 TIPS = {
     "open": "Restores prompt, settings and seed in the panel that made it (Enter)",
     "use": "Takes the picture to the image panel, to work on it",

@@ -1,6 +1,7 @@
 """The library as a Qt list model that fetches only the pages somebody looks at."""
 
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from html import escape
 from typing import Any
 
 from PySide6.QtCore import QAbstractListModel, QMimeData, QModelIndex, QObject, QPersistentModelIndex, Qt, QUrl, Signal
@@ -54,6 +55,8 @@ class LibraryItems(QAbstractListModel):
             return item
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
             return item.get("title") or item.get("excerpt") or item.get("path")
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return f"<qt>{escape(str(item.get('prompt') or item.get('title') or '')[:400])}</qt>"
         if role == Qt.ItemDataRole.AccessibleDescriptionRole:
             return item.get("excerpt")
         return None

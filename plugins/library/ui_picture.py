@@ -92,7 +92,7 @@ class Large(QObject):
             _, frames = await self._call("library.thumbnail", id=id, size=LARGE)
         except StudioError as problem:
             if id == self._id:
-                self.ready.emit(id, QImage(), str(problem))
+                self.ready.emit(id, QImage(), "\n".join(filter(None, (problem.title, problem.detail, problem.hint))))
             return
         if id != self._id:
             return

@@ -21,13 +21,19 @@ from PySide6.QtWidgets import (
 from .ui_picture import PictureView
 
 SHOWN = 400_000
+PROMPT = 2000
 
 
 TitleOf = Callable[[str, str], str]
+Ordinary = Callable[[str, str, Any], bool]
 
 
-def facts(item: dict[str, Any], recipe: dict[str, Any] | None, title_of: TitleOf) -> list[tuple[str, str]]:
+def facts(
+    item: dict[str, Any], recipe: dict[str, Any] | None, title_of: TitleOf, ordinary: Ordinary
+) -> list[tuple[str, str]]:
     """What is worth knowing about a thing and how it was made, as (name, words).
+
+    ordinary: (operation, param, value) -> whether nobody needs to be told.
 
     title_of: (operation, name of a param) -> what it is called on screen, or nothing; without a param, the
     operation itself.
@@ -37,7 +43,9 @@ def facts(item: dict[str, Any], recipe: dict[str, Any] | None, title_of: TitleOf
     models = [m for m in recipe.get("models") or () if isinstance(m, dict)]
     made = float(recipe.get("created") or item.get("created") or 0)
     operation = str(recipe.get("operation") or item.get("operation") or "")
+    told = "" if item.get("kind") == "text" else str(params.get("prompt") or "")[:PROMPT]
     rows = [
+        ("Prompt", told),
         ("Made", datetime.datetime.fromtimestamp(made).strftime("%Y-%m-%d %H:%M") if made > 0 else ""),
         ("By", title_of(operation, "") or operation),
         ("Model", ", ".join(str(m.get("ref", "")) for m in models) or str(item.get("model") or "")),
@@ -45,7 +53,9 @@ def facts(item: dict[str, Any], recipe: dict[str, Any] | None, title_of: TitleOf
     ]
     skipped = {"prompt", "model"}
     rows += [
-        (title_of(operation, key) or name_of(key), words(value)) for key, value in params.items() if key not in skipped
+        (title_of(operation, key) or name_of(key), words(value))
+        for key, value in params.items()
+        if key not in skipped and not ordinary(operation, key, value)
     ]
     rows += [(name_of(key), words(value)) for key, value in noted.items() if key not in ("prompt_chars", "seed")]
     versions = recipe.get("versions") or {}
@@ -71,15 +81,18 @@ def words(value: Any) -> str:
         return f"{value:.4g}"
     if isinstance(value, list | tuple):
         return ", ".join(repr(v) if isinstance(v, str) else words(v) for v in value)
+    if isinstance(value, dict):
+        return " ".join(words(inner) if name == "model" else f"{name_of(name).lower()} {words(inner)}"
+                        for name, inner in value.items() if words(inner))  # fmt: skip
     return str(value)
 
 
 class Preview(QWidget):
     """Shows one item; empty until told to."""
 
-    def __init__(self, title_of: TitleOf, parent: QWidget | None = None):
+    def __init__(self, title_of: TitleOf, ordinary: Ordinary, parent: QWidget | None = None):
         super().__init__(parent)
-        self._title_of = title_of
+        self._title_of, self._ordinary = title_of, ordinary
         self.text = QPlainTextEdit()
         self.text.setReadOnly(True)
         self.text.setAccessibleName("Text of the selected result")
@@ -119,7 +132,7 @@ class Preview(QWidget):
             whole = whole[:SHOWN] + f"\n\n… {len(whole) - SHOWN:,} more characters; open the file to see them."
         if self.text.toPlainText() != whole:
             self.text.setPlainText(whole)
-        self._show_facts(facts(item, item.get("recipe"), self._title_of))
+        self._show_facts(facts(item, item.get("recipe"), self._title_of, self._ordinary))
 
     def clear(self) -> None:
         self.show_picture(None)

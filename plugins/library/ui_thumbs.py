@@ -79,8 +79,10 @@ def _decoded(data: bytes, box: QSize) -> QImage:
     image = reader.read()
     if image.width() > box.width() or image.height() > box.height():
         ratio, smooth = Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
-        image = image.scaled(box, ratio, smooth)
-    return image
+        return image.scaled(box, ratio, smooth)
+    times = min(box.width() // max(1, image.width()), box.height() // max(1, image.height()))
+    # What is very small is enlarged in whole squares, so that it can be told from its neighbours.
+    return image.scaled(image.size() * times) if times > 1 and not image.isNull() else image
 
 
 class Thumbs(QObject):
@@ -146,7 +148,8 @@ class Thumbs(QObject):
             answer, frames = await self._call("library.thumbnails", ids=list(group), size=size)
         except StudioError:
             self._requests -= 1
-            self._coming.difference_update(group)  # asked again when the rows are looked at again
+            self._coming.difference_update(group)
+            self._wanted = []  # asked again when the rows are looked at again
             return
         problems = [str(item.get("problem") or "") for item in answer["items"]]
         without = {id: problem for id, problem, data in zip(group, problems, frames, strict=True) if not data}
