@@ -43,14 +43,16 @@ class Previewer:
     def make(self, latents: Tensor) -> list[bytes]:
         """A JPEG of each picture. latents: (B, ...) as the loop shows them, best the clean estimate."""
         began = self._clock()
-        colours = self._colours(latents)
-        frames = [_jpeg(Image.fromarray(one.numpy(), "RGB")) for one in colours]
+        frames = self._encoded(latents)
         took = self._clock() - began
         if self._ever:  # the first one also fits the factors
             self._spent += took
             self._cost = took
         self._ever = True
         return frames
+
+    def _encoded(self, latents: Tensor) -> list[bytes]:
+        return [_jpeg(Image.fromarray(one.numpy(), "RGB")) for one in self._colours(latents)]
 
     @torch.no_grad()
     def _colours(self, latents: Tensor) -> Tensor:
@@ -71,11 +73,11 @@ def factors(loaded: Any, layout: Layout) -> tuple[Tensor, Tensor]:
 
 
 @torch.no_grad()
-def fitted(vae: Any, *, deep: bool = False) -> tuple[Tensor, Tensor]:
+def fitted(vae: Any, *, deep: bool = False, side: int = FIT_SIDE) -> tuple[Tensor, Tensor]:
     """By least squares: what the VAE makes of smooth random pictures, against those pictures, smaller."""
     parameter = next(vae.parameters())
     coarse = torch.rand((FIT_PICTURES, 3, 5, 5), generator=torch.Generator().manual_seed(7)) * 2 - 1
-    pictures = torch.nn.functional.interpolate(coarse, size=(FIT_SIDE, FIT_SIDE), mode="bicubic").clamp(-1, 1)
+    pictures = torch.nn.functional.interpolate(coarse, size=(side, side), mode="bicubic").clamp(-1, 1)
     given = pictures.to(parameter.device, parameter.dtype)
     codes = vae.encode(given[:, :, None] if deep else given).latent_dist.mode().float()
     codes = codes[:, :, 0] if deep else codes
