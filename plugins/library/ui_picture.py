@@ -3,13 +3,13 @@
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from PySide6.QtCore import QObject, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QObject, QRectF, QRunnable, QSize, Qt, QThreadPool, QTimer, Signal, SignalInstance
 from PySide6.QtGui import QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from studio.errors import StudioError
 
-from .ui_thumbs import CallFrames, Decoder
+from .ui_thumbs import CallFrames, decoded
 
 LARGE = 1280
 REST_MS = 80
@@ -68,6 +68,7 @@ class Large(QObject):
     """Fetches one thing's picture, large; ready(id, image, words): of the one asked for last."""
 
     ready = Signal(str, object, str)
+    _decoded = Signal(str, object)
 
     def __init__(
         self, call_frames: CallFrames, spawn: Callable[[Coroutine[Any, Any, Any]], Any], parent: QObject | None = None
@@ -76,8 +77,7 @@ class Large(QObject):
         self._call, self._spawn, self._id = call_frames, spawn, ""
         self._rest = QTimer(self, interval=REST_MS, singleShot=True)
         self._rest.timeout.connect(lambda: self._spawn(self._fetch(self._id)))
-        self._decoder = Decoder(self)
-        self._decoder.done.connect(self._decoded)
+        self._decoded.connect(self._show)
 
     def ask(self, id: str) -> None:
         """Nothing when empty."""
@@ -97,10 +97,23 @@ class Large(QObject):
         if id != self._id:
             return
         if frames:
-            self._decoder.decode({id: frames[0]}, QSize(LARGE, LARGE))
+            QThreadPool.globalInstance().start(_Decoding(self._decoded, id, frames[0]))
         else:
             self.ready.emit(id, QImage(), "There is no picture of it.")
 
-    def _decoded(self, ids: list[str], images: list[QImage]) -> None:
-        if ids[0] == self._id:
-            self.ready.emit(ids[0], images[0], "This picture cannot be shown." if images[0].isNull() else "")
+    def _show(self, id: str, image: QImage) -> None:
+        if id == self._id:
+            self.ready.emit(id, image, "This picture cannot be shown." if image.isNull() else "")
+
+
+class _Decoding(QRunnable):
+    def __init__(self, ended: SignalInstance, id: str, data: bytes):
+        super().__init__()
+        self._ended, self._id, self._data = ended, id, data
+
+    def run(self) -> None:
+        image = decoded(self._data, QSize(LARGE, LARGE), enlarge=False)
+        try:
+            self._ended.emit(self._id, image)
+        except RuntimeError:
+            pass  # the window has gone meanwhile

@@ -1,21 +1,15 @@
-"""Thumbnails of the rows that are looked at: asked for in small groups, decoded in threads, kept up to a bound."""
+"""Thumbnails of the rows that are looked at: asked for in small groups, as small as they are shown, and bounded.
 
+They are decoded on the window's thread, a few in each of its rounds: a thread beside it would compete for Python's
+lock, and on a busy machine the window would wait for a thread that has no processor.
+"""
+
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
-from PySide6.QtCore import (
-    QBuffer,
-    QByteArray,
-    QIODevice,
-    QObject,
-    QRunnable,
-    QSize,
-    Qt,
-    QThreadPool,
-    Signal,
-    SignalInstance,
-)
+from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QObject, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QImage, QImageReader
 
 from studio.errors import StudioError
@@ -24,65 +18,9 @@ GROUP = 12
 """Thumbnails of one request: few, so that those asked for last do not wait long."""
 
 AT_ONCE = 2
+SLICE_S = 0.004
 MOST_BYTES = 128 << 20
 CallFrames = Callable[..., Coroutine[Any, Any, tuple[Any, list[bytes]]]]
-
-
-class Decoder(QObject):
-    """Decodes encoded pictures in a thread, one group after the other; `done` comes on the window's thread."""
-
-    done = Signal(object, object)
-    _ended = Signal(object, object)
-
-    def __init__(self, parent: QObject | None = None):
-        super().__init__(parent)
-        self._waiting: list[_Decoding] = []
-        self._busy = False
-        self._ended.connect(self._next)
-
-    def decode(self, frames: dict[str, bytes], box: QSize) -> None:
-        """done(ids, images): each image within `box` device pixels; null for what is no picture."""
-        self._waiting.append(_Decoding(self._ended, dict(frames), box))
-        self._start()
-
-    def _start(self) -> None:
-        if self._waiting and not self._busy:
-            self._busy = True
-            QThreadPool.globalInstance().start(self._waiting.pop(0))
-
-    def _next(self, ids: list[str], images: list[QImage]) -> None:
-        self._busy = False
-        self._start()
-        self.done.emit(ids, images)
-
-
-class _Decoding(QRunnable):
-    def __init__(self, ended: SignalInstance, frames: dict[str, bytes], box: QSize):
-        super().__init__()
-        self._ended, self._frames, self._box = ended, frames, box
-
-    def run(self) -> None:
-        images = [_decoded(data, self._box) for data in self._frames.values()]
-        try:
-            self._ended.emit(list(self._frames), images)
-        except RuntimeError:
-            pass  # the window has gone meanwhile
-
-
-def _decoded(data: bytes, box: QSize) -> QImage:
-    # A reader lets the window's thread run while it decodes; QImage.fromData does not.
-    buffer = QBuffer()
-    buffer.setData(QByteArray(data))
-    buffer.open(QIODevice.OpenModeFlag.ReadOnly)
-    reader = QImageReader(buffer)
-    reader.setAllocationLimit(64)
-    image = reader.read()
-    if image.width() > box.width() or image.height() > box.height():
-        ratio, smooth = Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
-        return image.scaled(box, ratio, smooth)
-    times = min(box.width() // max(1, image.width()), box.height() // max(1, image.height()))
-    # What is very small is enlarged in whole squares, so that it can be told from its neighbours.
-    return image.scaled(image.size() * times) if times > 1 and not image.isNull() else image
 
 
 class Thumbs(QObject):
@@ -102,8 +40,9 @@ class Thumbs(QObject):
         self._coming: set[str] = set()
         self._requests = 0
         self._box = QSize(184, 160)
-        self._decoder = Decoder(self)
-        self._decoder.done.connect(self._take)
+        self._encoded: dict[str, bytes] = {}
+        self._slice = QTimer(self, interval=0, singleShot=True)
+        self._slice.timeout.connect(self._decode)
 
     def image(self, id: str) -> QImage | None:
         """The thumbnail; None while it is not here."""
@@ -134,8 +73,8 @@ class Thumbs(QObject):
 
     def _ask(self) -> None:
         while self._requests < AT_ONCE:
-            missing = [id for id in self._wanted if id not in self._images and id not in self._problems]
-            group = [id for id in missing if id not in self._coming][:GROUP]
+            known = (self._images, self._problems, self._encoded, self._coming)
+            group = [id for id in self._wanted if not any(id in ids for ids in known)][:GROUP]
             if not group:
                 return
             self._coming.update(group)
@@ -156,22 +95,48 @@ class Thumbs(QObject):
         self._problems.update(without)
         found = {id: data for id, data in zip(group, frames, strict=True) if data}
         self._requests -= 1
-        self._coming.difference_update(without)
+        self._coming.difference_update(group)
+        self._encoded.update(found)
         if found:
-            self._decoder.decode(found, self._box)
+            self._slice.start()
         if without:
             self.arrived.emit(set(without))
         self._ask()
 
-    def _take(self, ids: Sequence[str], images: Sequence[QImage]) -> None:
-        self._coming.difference_update(ids)
-        for id, image in zip(ids, images, strict=True):
+    def _decode(self) -> None:
+        """Decodes what came, for a moment; what is not looked at any more is dropped, the engine has it at hand."""
+        wanted, done = set(self._wanted), set()
+        end = time.perf_counter() + SLICE_S
+        while self._encoded and time.perf_counter() < end:
+            id, data = self._encoded.popitem()
+            if id not in wanted or id in self._images:
+                continue
+            image = decoded(data, self._box)
+            done.add(id)
             if image.isNull():
                 self._problems[id] = "This picture cannot be shown."
-            elif id not in self._images:
-                self._images[id] = image
-                self._bytes += image.sizeInBytes()
+                continue
+            self._images[id] = image
+            self._bytes += image.sizeInBytes()
         while self._bytes > MOST_BYTES and len(self._images) > 1:
             self._bytes -= self._images.popitem(last=False)[1].sizeInBytes()
-        self.arrived.emit(set(ids))
-        self._ask()
+        if self._encoded:
+            self._slice.start()
+        if done:
+            self.arrived.emit(done)
+
+
+def decoded(data: bytes, box: QSize, *, enlarge: bool = True) -> QImage:
+    """Null for what is no picture. Python's other threads run meanwhile, which they do not in QImage.fromData."""
+    buffer = QBuffer()
+    buffer.setData(QByteArray(data))
+    buffer.open(QIODevice.OpenModeFlag.ReadOnly)
+    reader = QImageReader(buffer)
+    reader.setAllocationLimit(64)
+    image = reader.read()
+    if image.width() > box.width() or image.height() > box.height():
+        ratio, smooth = Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
+        return image.scaled(box, ratio, smooth)
+    times = min(box.width() // max(1, image.width()), box.height() // max(1, image.height()))
+    # What is very small is enlarged in whole squares, so that it can be told from its neighbours.
+    return image.scaled(image.size() * times) if enlarge and times > 1 and not image.isNull() else image

@@ -15,7 +15,7 @@ from studio.errors import StudioError
 from studio.library.thumbnails import has_picture, thumbnail
 from studio.sdk.artifact import Kind
 
-SIZES = (128, 320, 640, 1280)
+SIZES = (128, 200, 256, 320, 400, 640, 1280)
 MOST_BYTES = 512 << 20
 LOOKS = 256
 """Thumbnails that are made between two looks at how much there is."""

@@ -172,7 +172,7 @@ def test_thumbnails_are_made_once_found_again_and_bounded(tmp_path: Path) -> Non
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
     assert store.get(path, "image", 320) == first
     (moved := tmp_path / "trash").mkdir()
-    assert store.get(path.rename(moved / "a.png"), "image", 200) == first
+    assert store.get(path.rename(moved / "a.png"), "image", 260) == first
     for n in range(12):
         other = tmp_path / f"b{n}.png"
         Image.effect_noise((400, 300), 90).save(other)
