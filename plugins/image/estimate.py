@@ -2,7 +2,7 @@
 
 Weights come from the headers of the files. Working memory follows from sizes: the network's activations for what
 is painted at once, and the decoding of one picture (a clip: a few frames), which is the larger one for big
-pictures. The factors were set by measurements of Stable Diffusion 1.5 and XL; what runs here corrects them.
+pictures. The factors are rules of thumb for Stable Diffusion 1.5 and XL; what runs here corrects them.
 """
 
 import importlib.metadata

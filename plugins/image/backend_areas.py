@@ -1,0 +1,106 @@
+"""image.inpaint, image.outpaint and image.edit: a part of a picture is painted, or the picture by a sentence."""
+
+from dataclasses import replace
+from typing import Any
+
+from PIL import Image
+
+from studio.sdk.operation import JobContext
+
+from .areas import Area, around, extended, grown, paint_size, softened, wide
+from .backend import note_ignored, plan_of
+from .families import size_for
+from .guides import guided
+from .inversion import inverted
+from .loading import Loaded, opened
+from .painting import Finished, paint
+from .params import Inpaint as InpaintParams
+from .params import Outpaint as OutpaintParams
+from .params import Painting
+from .params_more import Edit as EditParams
+from .pictures import read_mask, read_picture
+from .saving import save_picture
+
+
+class Inpaint:
+    """The backend of image.inpaint."""
+
+    def run(self, params: InpaintParams, ctx: JobContext) -> None:
+        picture = read_picture(ctx.input(params.picture))
+        mask = read_mask(ctx.input(params.mask), picture.size)
+        blend = softened(grown(mask, params.grow), params.feather)
+        box = around(blend, params.context)
+        with opened(params, ctx) as loaded:
+            family = loaded.family
+            if params.whole:
+                box = (0, 0, *picture.size)
+            else:
+                box = wide(box, picture.size, min(family.native // 2, *picture.size))
+            size = paint_size(box, family.native, family.multiple)
+            area = Area(picture, blend, box, size, params.fill)
+            _paint_area(params, ctx, loaded, area, params.strength)
+
+
+class Outpaint:
+    """The backend of image.outpaint."""
+
+    def run(self, params: OutpaintParams, ctx: JobContext) -> None:
+        picture = read_picture(ctx.input(params.picture))
+        margins = (params.left, params.top, params.right, params.bottom)
+        larger, new = extended(picture, margins, params.fill, params.seed or 0)
+        blend = softened(new, params.feather)
+        with opened(params, ctx) as loaded:
+            family = loaded.family
+            box = wide(around(blend, family.native // 2), larger.size, min(family.native, *larger.size))
+            size = paint_size(box, family.native, family.multiple)
+            _paint_area(params, ctx, loaded, Area(larger, blend, box, size), params.strength)
+
+
+class Edit:
+    """The backend of image.edit."""
+
+    def run(self, params: EditParams, ctx: JobContext) -> None:
+        picture = read_picture(ctx.input(params.picture))
+        with opened(params, ctx) as loaded:
+            family = loaded.family
+            if params.width or params.height:
+                size = size_for(family, loaded.info.config, params.width, params.height)
+            else:
+                size = paint_size((0, 0, *picture.size), family.native, family.multiple)
+            call: dict[str, Any] = {"image": picture.resize(size, Image.Resampling.LANCZOS)}
+            if family.id == "flux-kontext":  # it would choose a size of its own, near a million pixels
+                call |= {"max_area": size[0] * size[1], "_auto_resize": False}
+            _paint(params, ctx, loaded, "edit", size, call, picture, lambda image: image)
+
+
+def _paint_area(params: Any, ctx: JobContext, loaded: Loaded, area: Area, strength: float) -> None:
+    shown = area.shown(params.seed or 0)
+    call = {"image": shown, "mask_image": area.mask(), "strength": strength}
+    _paint(params, ctx, loaded, "inpaint", area.size, call, shown, area.put_back)
+
+
+def _paint(
+    params: Painting,
+    ctx: JobContext,
+    loaded: Loaded,
+    use: str,
+    size: tuple[int, int],
+    call: dict[str, Any],
+    picture: Image.Image,
+    complete: Any,
+) -> None:
+    """Paints at `size`; `complete` makes the result of what was painted."""
+    width, height = size
+
+    def finished(done: Finished) -> None:
+        whole = complete(done.image)
+        save_picture(ctx, whole, params, replace(done, image=whole), loaded.info.id)
+
+    with (
+        inverted(loaded, ctx, params.inversions),
+        guided(loaded, ctx, params, width, height, picture) as guides,
+    ):
+        note_ignored(ctx, guides)
+        plan = plan_of(params, ctx, guides, use, size, start=None)
+        plan = replace(plan, call={**plan.call, **call})
+        paint(loaded, ctx, plan, finished)
