@@ -177,7 +177,7 @@ def _count(progress: dict[str, Any]) -> str:
     done, total = progress.get("done"), progress.get("total")
     if not isinstance(done, int):
         return ""
-    return f"Step {done:,} of {total:,}" if total else f"Step {done:,}"
+    return f"{done:,} of {plural(total, 'step')}" if total else plural(done, "step")
 
 
 def _left(progress: dict[str, Any]) -> str:
@@ -189,3 +189,11 @@ def _left(progress: dict[str, Any]) -> str:
     hours, minutes = seconds // 3600, seconds // 60 % 60
     clock = f"{hours}:{minutes:02d}:{seconds % 60:02d}" if hours else f"{minutes}:{seconds % 60:02d}"
     return f"{clock} left"
+
+
+def ignored(batch: Batch) -> str:
+    """What was asked for and could not be done, and what was done to make it fit: sentences of the job."""
+    told = [*(batch.facts.get("ignored") or ()), *(batch.facts.get("guides_ignored") or ())]
+    rung = batch.facts.get("rung")
+    told += [f"To make it fit: {rung}."] if rung else []
+    return " ".join(str(sentence) for sentence in told)

@@ -5,6 +5,7 @@ from typing import Any
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
+from studio.kit.controls.choice import ChoiceControl
 from studio.kit.controls.choose import control_for
 from studio.kit.prompt import PromptEditor
 from studio.kit.row import Row
@@ -13,6 +14,7 @@ from studio.kit.surface import label, push_button
 from studio.sdk.fields import describe
 
 from .params import Generate
+from .sampler_names import A1111_SAMPLERS
 from .ui_steps import Step
 
 FIELDS = ("guidance", "sampler")
@@ -43,6 +45,8 @@ class BranchSheet(QFrame):
                 row.edited.connect(self._edited)
                 row.wrong.connect(lambda name, words: self.rows[name].show_problem(words))
                 row.reset.connect(self._reset)
+                if isinstance(row.control, ChoiceControl):
+                    row.control.set_words(A1111_SAMPLERS)
                 self.rows[spec.name] = row
                 fields.addWidget(row, 1, Qt.AlignmentFlag.AlignTop)
         buttons = QHBoxLayout()

@@ -26,9 +26,13 @@ Values = dict[str, Any]
 
 
 class CanvasSide(QWidget):
-    """The canvas with its tools, and what is said while there is no picture. wanted: the person wants to choose one."""
+    """The canvas with its tools, and what is said while there is no picture. wanted: the person wants to choose one.
+
+    needed(on): it has something to do, or no longer.
+    """
 
     wanted = Signal()
+    needed = Signal(bool)
 
     def __init__(self, session: Session, parent: QWidget | None = None):
         super().__init__(parent)
@@ -86,7 +90,7 @@ class CanvasLink(QObject):
     def show_mode(self, mode: str, size: tuple[int, int] = (0, 0)) -> None:
         """`size`: of the picture that will be painted, where there is none yet."""
         self._mode = mode
-        self._side.setVisible(bool(mode))
+        self._side.needed.emit(bool(mode))
         if not mode:
             return
         self._canvas.set_mode(mode)

@@ -13,7 +13,8 @@ from studio.kit.surface import Words, label, tool_button
 from studio.kit.theme import Theme
 from studio.kit.thumbs import Thumbs
 
-from .ui_batches import Batch, Picture, status
+from .sampler_names import A1111_SAMPLERS
+from .ui_batches import Batch, Picture, ignored, status
 from .ui_tile import PictureTile
 from .ui_words import WORDS, icon_of, offered_for
 
@@ -73,12 +74,13 @@ class BatchCard(QFrame):
         self.setProperty("card", True)
         self.prompt = label(wrap=True, selectable=True)
         self.facts = label(wrap=True, small=True)
+        self.note = label(wrap=True, small=True)
         self.state = label(wrap=True, muted=True)
         self.state.setAccessibleName("State")
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setAccessibleName("Progress of this batch")
-        for part in (self.prompt, self.facts, self.state, self.bar):
+        for part in (self.prompt, self.facts, self.note, self.state, self.bar):
             part.setParent(self)
 
     # what is shown ---------------------------------------------------------------------------
@@ -137,6 +139,7 @@ class BatchCard(QFrame):
         shown = prompt if len(prompt) <= PROMPT_SHOWN else prompt[:PROMPT_SHOWN] + "…"
         self.prompt.setText(shown or "No prompt")
         self.facts.setText(" · ".join(facts(batch)))
+        self.note.setText(ignored(batch))
         self.state.setText(status(batch))
         self.setAccessibleName(f"{TITLES.get(batch.operation, 'Batch')}: {shown[:60]}")
 
@@ -218,6 +221,7 @@ class BatchCard(QFrame):
             self._set(self.bar, left, y + 4, room, 4, width)
             y += 12
         y = self._put(self.state, left, y, room, width) + 4
+        y = self._put(self.note, left, y, room, width) + 4
         return self._fit_buttons(left, y, room, width)
 
     def _put(self, words: QWidget, left: int, y: int, room: int, width: int) -> int:
@@ -283,7 +287,7 @@ def facts(batch: Batch) -> list[str]:
     if params.get("width") and params.get("height"):
         found.append(f"{params['width']} × {params['height']}")
     if params.get("sampler") not in (None, "auto"):
-        found.append(str(params["sampler"]))
+        found.append(A1111_SAMPLERS.get(params["sampler"], str(params["sampler"])))
     if params.get("guidance") is not None:
         found.append(f"CFG {params['guidance']:g}")
     if batch.seed is not None:

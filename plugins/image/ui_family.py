@@ -11,6 +11,7 @@ from studio.kit.surface import label, tool_button
 from studio.kit.theme import Theme
 
 from . import families
+from .sampler_names import A1111_SAMPLERS, A1111_SCHEDULES
 from .ui_modes import Mode
 
 
@@ -32,6 +33,7 @@ def reasons(mode: Mode, family: families.Family | None) -> dict[str, str]:
 def follow(form: ParamsForm, mode: Mode, family: families.Family | None) -> None:
     """Shows in the form what this family can do. Values stay; nothing is greyed while the family is not known."""
     why = reasons(mode, family)
+    call_samplers(form)
     for name in form.rows:
         form.set_available(name, name not in why, why.get(name, ""))
     for name in ("sampler", "schedule", "quantised"):
@@ -39,6 +41,13 @@ def follow(form: ParamsForm, mode: Mode, family: families.Family | None) -> None
             sampler = str(form.value().get("sampler", "auto"))
             offered = families.choices(family, name, sampler) if family is not None else None
             form.limit(name, offered, f"{family.title} does not go with it." if family is not None else "")
+
+
+def call_samplers(form: ParamsForm) -> None:
+    """By the names that other programs made known."""
+    for name, words in (("sampler", A1111_SAMPLERS), ("schedule", A1111_SCHEDULES)):
+        if name in form.rows:
+            form.set_words(name, words)
 
 
 class SizeBar(QWidget):

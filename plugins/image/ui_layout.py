@@ -31,6 +31,7 @@ from .ui_viewer import Viewer
 PROMPT_WIDE = 2400
 SMALLEST, LARGEST = 112, 512
 LOWEST = 160
+CANVAS = 0.58
 PLACEHOLDER = "What is to be seen"
 VIEWS = (
     ("results", "Results", "The pictures, newest first"),
@@ -100,6 +101,7 @@ class ImageLayout(QWidget):
         inside = [self.presets, self.sizes, self.forms]
         row.addWidget(ControlsColumn(theme, inside, [self.cannot, self.fit], [self.generate, self.stop]))
         self.cannot.hide()
+        self.side.needed.connect(self.show_side)
         self.viewer.branching.connect(self.foot.setHidden)
         for wanted in (self.density.changed, self.forms.density_wanted):
             wanted.connect(self.set_density)
@@ -174,6 +176,14 @@ class ImageLayout(QWidget):
         side = max(self._three, (room - PROMPT_WIDE) // 2)
         self._note.setContentsMargins(self._three, 0, self._three, 0)
         self._foot.setContentsMargins(side, self._one, side, self._two)
+
+    def show_side(self, on: bool) -> None:
+        """The canvas beside the results; the first time it gets the larger part."""
+        fresh = on and self.side.isHidden()
+        self.side.setVisible(on)
+        if fresh:
+            room = self.work.width()
+            self.work.setSizes([round(room * CANVAS), round(room * (1 - CANVAS))])
 
     # what is on show -------------------------------------------------------------------------
 

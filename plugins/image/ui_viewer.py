@@ -116,7 +116,9 @@ class Viewer(QWidget):
         count = len(batch.shown)
         at = next((at for at, other in enumerate(batch.shown) if other is picture), 0)
         parts = [f"Picture {at + 1} of {count}" if count > 1 else ""]
-        parts += [f"seed {seed}" if seed is not None else "", status(batch)]
+        stopped = picture.facts.get("stopped_at")
+        parts += [f"seed {seed}" if seed is not None else "", f"stopped after step {stopped}" if stopped else ""]
+        parts.append(status(batch))
         self.words.setText("  ·  ".join(part for part in parts if part))
         self.view.setAccessibleName(f"Picture: {batch.prompt[:80]}")
 

@@ -4,7 +4,7 @@ The form holds one valid value after another. What a person types is tried first
 control says why and the form keeps the last valid one.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -167,6 +167,12 @@ class ParamsForm(QWidget):
         if isinstance(control, ChoiceControl):
             control.limit(choices, why)
 
+    def set_words(self, name: str, words: Mapping[Any, str]) -> None:
+        """What people call the choices of a field, where that is not their plain name."""
+        control = self.rows[name].control
+        if isinstance(control, ChoiceControl):
+            control.set_words(words)
+
     def set_available(self, name: str, on: bool, why: str = "") -> None:
         """Greys out a field that means nothing with the present model, and says why. Its value is kept."""
         self.rows[name].set_available(on, why)
@@ -188,9 +194,9 @@ class ParamsForm(QWidget):
 
     # inside ----------------------------------------------------------------------------------
 
-    def _build(self, first: Iterable[str]) -> None:
+    def _build(self, on_top: Iterable[str]) -> None:
         groups = {spec.ui.group for spec in self.specs}
-        by_group: dict[str, list[str]] = {title: [] for title in first if title in groups}
+        by_group: dict[str, list[str]] = {title: [] for title in on_top if title in groups}
         for spec in self.specs:
             by_group.setdefault(spec.ui.group, []).append(spec.name)
         self.groups: dict[Group, list[str]] = {}

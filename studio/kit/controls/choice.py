@@ -1,6 +1,6 @@
 """One of several: a combo box. On or off: a switch."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt
@@ -57,6 +57,11 @@ class ChoiceControl(Control):
             view = self.combo.view()
             if isinstance(view, QListView):
                 view.setRowHidden(row, not offered and value != self._value)
+
+    def set_words(self, words: Mapping[Any, str]) -> None:
+        """What the field calls these values; others keep their plain words."""
+        for row, value in enumerate(self._values):
+            self.combo.setItemText(row, words.get(value) or _words(value))
 
     def value(self) -> Any:
         return self._value
