@@ -82,7 +82,7 @@ def test_every_fill_and_the_whole_picture_work(sd15, files, tmp_path, fill):
 
 def test_several_pictures_are_several_results(sd15, files, tmp_path):
     found = run(backend_areas.Inpaint, inpaint(files, count=2), Context(tmp_path, sd15))
-    assert len(found) == 2 and not np.array_equal(*found)
+    assert len(found) == 2 and not np.array_equal(found[0], found[1])
 
 
 def test_extending_keeps_the_old_picture_and_paints_the_new_part(sd15, files, tmp_path):
