@@ -7,6 +7,7 @@ import io
 from pathlib import Path
 
 from studio.errors import StudioError
+from studio.library.clips import Clip
 from studio.library.pictures import opened
 from studio.sdk.artifact import Kind
 
@@ -58,23 +59,18 @@ def _encoded(picture, *, lossless: bool) -> bytes:
 
 
 def _of_video(path: Path, size: int) -> bytes | None:
-    """The first frame, where PyAV is installed."""
-    try:
-        import av  # type: ignore[import-not-found]
-    except ImportError:
-        return None
+    """The first frame of a clip made here; None where another program made it."""
     from PIL import Image
 
+    if not path.exists():
+        raise StudioError("This file is not there", str(path), code="not-found")
     try:
-        with av.open(str(path), mode="r") as clip:
-            frame = next(clip.decode(video=0), None)
-            picture = frame.to_image() if frame is not None else None
-    except (av.FFmpegError, OSError, ValueError, IndexError) as error:
-        raise StudioError("This clip cannot be shown", f"{path.name}: {error}", code="broken-picture") from None
-    if picture is None:
+        with Clip(path) as clip:
+            picture = clip.frame(0)
+    except StudioError:
         return None
     picture.thumbnail((size, size), Image.Resampling.LANCZOS)
-    return _encoded(picture.convert("RGB"), lossless=False)
+    return _encoded(picture, lossless=False)
 
 
 def _eight_bit(picture):

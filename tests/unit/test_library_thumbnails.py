@@ -91,3 +91,21 @@ def test_nothing_heavy_is_imported_before_it_is_needed():
         "studio.hub.hashes; print([n for n in ('PIL', 'numpy', 'torch', 'safetensors') if n in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_a_clip_made_here_shows_its_first_frame(tmp_path):
+    from plugins.image import containers
+
+    frames = [Image.new("RGB", (640, 320), colour) for colour in ("red", "blue", "blue")]
+    containers.write(tmp_path / "a.mp4", "mp4", frames, 12)
+    data = thumbnail(tmp_path / "a.mp4", "video")
+    assert data is not None
+    with Image.open(io.BytesIO(data)) as shown:
+        assert shown.size == (320, 160)
+        red, _, blue = shown.convert("RGB").getpixel((160, 80))
+    assert red > 200 and blue < 60
+
+
+def test_a_clip_of_another_program_shows_nothing(tmp_path):
+    (tmp_path / "a.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(100))
+    assert thumbnail(tmp_path / "a.mp4", "video") is None

@@ -8,6 +8,7 @@ from PIL import Image
 
 from plugins.image import containers
 from studio.errors import StudioError
+from studio.library import clips
 
 pytestmark = pytest.mark.worker
 
@@ -32,7 +33,7 @@ def test_a_clip_keeps_count_size_speed_and_pictures(container, size, tmp_path):
 
 
 def boxes(data):
-    return {box.kind: box for box in containers._boxes(data, 0, len(data))}
+    return {box.kind: box for box in clips.boxes(data, 0, len(data))}
 
 
 def test_the_mp4_says_that_it_is_a_video_of_exactly_that_speed(tmp_path):
