@@ -19,6 +19,7 @@ GROUP = 12
 
 AT_ONCE = 2
 SLICE_S = 0.004
+MOST_ENCODED = 96
 MOST_BYTES = 128 << 20
 CallFrames = Callable[..., Coroutine[Any, Any, tuple[Any, list[bytes]]]]
 
@@ -97,6 +98,8 @@ class Thumbs(QObject):
         self._requests -= 1
         self._coming.difference_update(group)
         self._encoded.update(found)
+        while len(self._encoded) > MOST_ENCODED:
+            del self._encoded[next(iter(self._encoded))]
         if found:
             self._slice.start()
         if without:
@@ -104,18 +107,18 @@ class Thumbs(QObject):
         self._ask()
 
     def _decode(self) -> None:
-        """Decodes what came, for a moment; what is not looked at any more is dropped, the engine has it at hand."""
-        wanted, done = set(self._wanted), set()
+        """Decodes what came, for a moment, what is looked at first; what was passed by long ago is dropped."""
+        first = [id for id in self._wanted if id in self._encoded]
+        done: set[str] = set()
         end = time.perf_counter() + SLICE_S
         while self._encoded and time.perf_counter() < end:
-            id, data = self._encoded.popitem()
-            if id not in wanted or id in self._images:
-                continue
-            image = decoded(data, self._box)
+            id = first.pop(0) if first else next(reversed(self._encoded))
+            image = decoded(self._encoded.pop(id), self._box)
             done.add(id)
             if image.isNull():
                 self._problems[id] = "This picture cannot be shown."
                 continue
+            self.forget([id])
             self._images[id] = image
             self._bytes += image.sizeInBytes()
         while self._bytes > MOST_BYTES and len(self._images) > 1:
