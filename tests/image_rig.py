@@ -36,16 +36,21 @@ def tiny(family: str, folder: Path) -> Loaded:
 
 class Models:
     def __init__(self, *loaded: Loaded):
-        self.loaded = {one.info.id: one for one in loaded}
+        self.loaded: dict[str, Any] = {one.info.id: one for one in loaded}
+        self.files: dict[str, Path] = {}
         self.used: list[str] = []
 
     def info(self, ref: str) -> ModelInfo:
+        if ref in self.files:
+            return ModelInfo(ref, str(self.files[ref]), "adapter")
         return self.loaded[ref].info
 
     @contextlib.contextmanager
     def use(self, ref: str, load: Callable[[ModelInfo], Any], *, key: str = "") -> Iterator[Any]:
-        del load, key
+        del key
         self.used.append(ref)
+        if ref not in self.loaded:
+            self.loaded[ref] = load(self.info(ref))
         yield self.loaded[ref]
 
 

@@ -82,6 +82,8 @@ class Batch:
         self._generators = [generator_of(wanted.seed) for wanted in items]
         self._scheduler = self._made_scheduler()
         self._done = 0
+        mark = easel.start[1] if easel.start else None
+        self._share = self._begun = mark.step / max(1, mark.steps) if mark else 0.0
 
     # Running -----------------------------------------------------------------------------------------
 
@@ -144,7 +146,7 @@ class Batch:
         own = {"width": plan.width, "height": plan.height, family.guidance_name: guidance}
         call |= {name: value for name, value in own.items() if name in takes and value is not None}
         call |= conditioning.batch([wanted.words for wanted in self.alive])
-        call |= {name: value for name, value in self._call.items() if name in takes}
+        call |= {name: value for name, value in rest_of(self._call, self._share).items() if name in takes}
         if self._latents is not None:
             call["latents"] = self._latents
         return call
@@ -237,6 +239,7 @@ class Batch:
         if self.alive:
             self._scheduler.keep(staying, batch)
             self._latents = self.easel.layout.again(latents[staying])
+            self._share = self._begun + (1 - self._begun) * self._scheduler.share
             self._go_on_from_latents()
         raise Leaving
 
@@ -282,3 +285,24 @@ class Batch:
         if wanted.variation:
             facts |= {"variation_seed": wanted.variation_seed, "variation": wanted.variation}
         return facts
+
+
+def rest_of(call: dict[str, Any], share: float) -> dict[str, Any]:
+    """Arguments for the rest of the steps, when `share` of them lie behind: ControlNets count from where it begins."""
+    if share <= 0 or "control_guidance_end" not in call:
+        return call
+    starts, ends = _each(call.get("control_guidance_start", 0.0)), _each(call["control_guidance_end"])
+    scales = _each(call.get("controlnet_conditioning_scale", 1.0))
+    over = [end <= share for end in ends]
+    starts = [
+        0.0 if gone else max(0.0, (start - share) / (1 - share)) for start, gone in zip(starts, over, strict=True)
+    ]
+    ends = [1.0 if gone else (end - share) / (1 - share) for end, gone in zip(ends, over, strict=True)]
+    scales = [0.0 if gone else scale for scale, gone in zip(scales, over, strict=True)]
+    several = isinstance(call["control_guidance_end"], list)
+    names = ("control_guidance_start", "control_guidance_end", "controlnet_conditioning_scale")
+    return {**call, **{n: v if several else v[0] for n, v in zip(names, (starts, ends, scales), strict=True)}}
+
+
+def _each(value: Any) -> list[float]:
+    return list(value) if isinstance(value, list | tuple) else [float(value)]

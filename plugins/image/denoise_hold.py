@@ -180,6 +180,11 @@ class Held:
         return self._loop - 1
 
     @property
+    def share(self) -> float:
+        """Of the loops of this run, those that lie behind."""
+        return (self._loop - self._first) / max(1, len(self.whole) - self._first)
+
+    @property
     def at_end(self) -> bool:
         return self.loop == len(self.whole) - 1
 
