@@ -23,7 +23,12 @@ def recipe(context: typer.Context, file: File, json: AsJson = False) -> None:
     """Show how a file was made."""
     from studio.library.recipe import read_recipe
 
-    found = read_recipe(file)
+    try:
+        found = read_recipe(file)
+    except StudioError as error:
+        if error.code != "no-recipe" or not foreign_recipe(context.obj, file, json):
+            raise
+        return
     if json:
         print(show.as_json(found.model_dump(mode="json")))
         return
@@ -34,6 +39,38 @@ def recipe(context: typer.Context, file: File, json: AsJson = False) -> None:
     about += [("versions", ", ".join(f"{name} {version}" for name, version in found.versions.items()))]
     about += [("made from", ", ".join(found.parents))]
     print(show.printable(show.lines(about)))
+
+
+def foreign_recipe(studio: "Studio", file: Path, json: bool) -> bool:
+    """Shows what another program wrote into a picture; False when no plugin knows it."""
+    from studio.host.loader import load_from
+    from studio.library import pictures
+
+    for plugin in studio.plugins().usable:
+        if plugin.manifest is None or not plugin.manifest.foreign:
+            continue
+        try:
+            texts = pictures.about(file)["texts"]
+            found = load_from(plugin, plugin.manifest.foreign)(texts)
+        except StudioError as error:
+            if error.code in ("no-recipe", "broken-picture"):
+                continue
+            raise
+        parts = {
+            "program": found.program,
+            "operation": found.operation,
+            "params": found.params,
+            "left": list(found.left),
+        }
+        if json:
+            print(show.as_json(parts))
+            return True
+        about = [("made with", found.program), ("operation", found.operation)]
+        about += [("  " + name, value) for name, value in found.params.items()]
+        about += [("note", sentence) for sentence in found.left]
+        print(show.printable(show.lines(about)))
+        return True
+    return False
 
 
 def again(context: typer.Context, file: File) -> int:

@@ -44,6 +44,8 @@ class PanelEntry(_Closed):
 
 
 class Manifest(_Closed):
+    """foreign: a function that reads what other programs write into files; see docs/plugins.md."""
+
     id: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")
     api: tuple[str, ...] = (API,)
     name: str
@@ -52,6 +54,7 @@ class Manifest(_Closed):
     licence: str = ""
     homepage: str = ""
     requires: tuple[str, ...] = ()
+    foreign: Target | None = None
     operation: tuple[OperationEntry, ...] = ()
     panel: tuple[PanelEntry, ...] = ()
 

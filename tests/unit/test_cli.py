@@ -269,6 +269,22 @@ def test_a_recipe_is_shown(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["params"] == {"text": "x"}
 
 
+def test_a_picture_of_another_program_says_how_it_was_made(tmp_path, capsys):
+    from PIL import Image, PngImagePlugin
+
+    said = PngImagePlugin.PngInfo()
+    said.add_text("parameters", "a fox\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 3, Size: 64x64, Tiling: True")
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png", pnginfo=said)
+    assert studio("recipe", str(tmp_path / "a.png")) == 0
+    told = capsys.readouterr().out
+    assert "A1111" in told and "image.generate" in told and "euler-a" in told and "Tiling" in told
+    assert studio("recipe", str(tmp_path / "a.png"), "--json") == 0
+    assert json.loads(capsys.readouterr().out)["params"]["seed"] == 3
+    Image.new("RGB", (8, 8)).save(tmp_path / "b.png")
+    assert studio("recipe", str(tmp_path / "b.png")) == 2
+    assert "no recipe" in capsys.readouterr().err
+
+
 def test_two_results_are_compared_without_their_recipes(tmp_path):
     for name, text, made in (("a", "same", recipe()), ("b", "same", recipe(device="cuda")), ("c", "sane", recipe())):
         (tmp_path / f"{name}.md").write_bytes(embed_text(text, made).encode())
