@@ -1,6 +1,6 @@
 """The modes of the image panel and what is set in each: one form an operation, shared values carried along."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,17 +50,31 @@ SHARED = frozenset(Painting.model_fields) - {"expanded", "steering", "start_late
 """What stays as it is when another mode is chosen."""
 
 
+@dataclass(frozen=True)
+class ModeSet:
+    """The modes of a panel. outside: params with a place of their own, outside of the forms; shared: what stays as
+    it is when another mode is chosen; first: groups on top of every form."""
+
+    modes: Mapping[str, Mode]
+    outside: tuple[str, ...]
+    shared: frozenset[str]
+    first: tuple[str, ...]
+
+
+OF_PICTURES = ModeSet(MODES, OUTSIDE, SHARED, FIRST)
+
+
 class ModelChoice(QWidget):
     """The model picker on top: one for each capability, each with a choice of its own."""
 
     changed = Signal(object)
 
-    def __init__(self, session: Session, parent: QWidget | None = None):
+    def __init__(self, session: Session, modes: Mapping[str, Mode] = MODES, parent: QWidget | None = None):
         super().__init__(parent)
         line = QVBoxLayout(self)
         line.setContentsMargins(0, 0, 0, 0)
         self.pickers: dict[str, ModelPicker] = {}
-        for capability in dict.fromkeys(mode.capability for mode in MODES.values()):
+        for capability in dict.fromkeys(mode.capability for mode in modes.values()):
             picker = ModelPicker(session, capability, described=False)
             picker.changed.connect(self.changed)
             picker.setVisible(not self.pickers)
@@ -105,15 +119,17 @@ class ModeForms(QWidget):
     switched = Signal(str)
     density_wanted = Signal(str)
 
-    def __init__(self, session: Session, rest: Callable[[], Values], parent: QWidget | None = None):
+    def __init__(
+        self, session: Session, rest: Callable[[], Values], kinds: ModeSet = OF_PICTURES, parent: QWidget | None = None
+    ):
         super().__init__(parent)
-        self._session, self._rest = session, rest
+        self._session, self._rest, self._kinds = session, rest, kinds
         self._density = "simple"
         self._pending: dict[str, Values] = {}
         self.forms: dict[str, ParamsForm] = {}
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
-        self.mode = MODES["create"]
+        self.mode = next(iter(kinds.modes.values()))
         self.form(self.mode.id).show()
 
     @property
@@ -122,8 +138,9 @@ class ModeForms(QWidget):
 
     def form(self, mode: str) -> ParamsForm:
         if mode not in self.forms:
-            params = self._session.params_class(MODES[mode].operation)
-            form = ParamsForm(params, self._session, exclude=OUTSIDE, rest=self._rest, first=FIRST)
+            kinds = self._kinds
+            params = self._session.params_class(kinds.modes[mode].operation)
+            form = ParamsForm(params, self._session, exclude=kinds.outside, rest=self._rest, first=kinds.first)
             form.hide()
             form.set_density(self._density)
             form.set_value(self._pending.pop(mode, {}))
@@ -139,15 +156,15 @@ class ModeForms(QWidget):
     def set_value(self, values: Values) -> None:
         """Shows `values`, in the mode that they name; those that belong to no field are left out."""
         mode = values.get("mode", self.mode.id)
-        if mode in MODES and mode != self.mode.id:
+        if mode in self._kinds.modes and mode != self.mode.id:
             self._show(mode)
         self.current.set_value({name: value for name, value in values.items() if name != "mode"})
 
     def choose(self, mode: str) -> None:
         """The person takes another mode: what both have in common is carried along."""
-        if mode == self.mode.id or mode not in MODES:
+        if mode == self.mode.id or mode not in self._kinds.modes:
             return
-        carried = {name: value for name, value in self.current.value().items() if name in SHARED}
+        carried = {name: value for name, value in self.current.value().items() if name in self._kinds.shared}
         self._show(mode)
         self.current.set_value(carried)
         self.changed.emit()
@@ -158,7 +175,7 @@ class ModeForms(QWidget):
 
     def set_all(self, values: dict[str, Any]) -> None:
         for mode, fields in values.items():
-            if mode not in MODES or not isinstance(fields, dict):
+            if mode not in self._kinds.modes or not isinstance(fields, dict):
                 continue
             if mode in self.forms:
                 self.forms[mode].set_value(fields)
@@ -181,6 +198,6 @@ class ModeForms(QWidget):
     def _show(self, mode: str) -> None:
         wanted = self.form(mode)
         self.current.hide()
-        self.mode = MODES[mode]
+        self.mode = self._kinds.modes[mode]
         wanted.show()
         self.switched.emit(mode)

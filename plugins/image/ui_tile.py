@@ -37,7 +37,13 @@ OVERLAY = ("branch", "keep", "input", "vary")
 
 
 class PictureTile(QWidget):
-    """asked: (action, number). moved: (number, key) an arrow key wants a neighbour. chosen: it got the keyboard."""
+    """asked: (action, number). moved: (number, key) an arrow key wants a neighbour. chosen: it got the keyboard.
+
+    words: of every action, its title and help. overlay, while_running: actions with a button on the picture.
+    """
+
+    words = WORDS
+    overlay, while_running = OVERLAY, RUNNING
 
     asked = Signal(str, int)
     moved = Signal(int, int)
@@ -140,14 +146,21 @@ class PictureTile(QWidget):
 
     # buttons ---------------------------------------------------------------------------------
 
+    def offered(self) -> tuple[str, ...]:
+        """What can be done with this picture now."""
+        return offered(self._picture, self._running)
+
+    def icon_of(self, deed: str) -> str:
+        return icon_of(deed)
+
     def _wanted(self) -> tuple[str, ...]:
-        deeds = offered(self._picture, self._running)
+        deeds = self.offered()
         if self._running:
-            return tuple(deed for deed in RUNNING if deed in deeds)
+            return tuple(deed for deed in self.while_running if deed in deeds)
         here = self.underMouse() or self.hasFocus() or (self._overlay is not None and self._has_inner_focus())
         if not here:
             return ()
-        return tuple(deed for deed in OVERLAY if deed in deeds and not (deed == "keep" and self._single))
+        return tuple(deed for deed in self.overlay if deed in deeds and not (deed == "keep" and self._single))
 
     def _has_inner_focus(self) -> bool:
         return any(button.hasFocus() for button in self.findChildren(QToolButton))
@@ -175,8 +188,8 @@ class PictureTile(QWidget):
         line.setContentsMargins(2, 2, 2, 2)
         line.setSpacing(0)
         for deed in deeds:
-            title, help = WORDS[deed]
-            button = tool_button(f"{title}", icon=self._theme.icon(icon_of(deed), "text"), help=f"{title}: {help}")
+            title, help = self.words[deed]
+            button = tool_button(f"{title}", icon=self._theme.icon(self.icon_of(deed), "text"), help=f"{title}: {help}")
             button.setProperty("action", deed)
             button.clicked.connect(self._asker(deed))
             line.addWidget(button)
@@ -194,9 +207,9 @@ class PictureTile(QWidget):
         menu = QMenu(self)
         menu.setToolTipsVisible(True)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for deed in offered(self._picture, self._running):
-            title, help = WORDS[deed]
-            action = menu.addAction(self._theme.icon(icon_of(deed)), title)
+        for deed in self.offered():
+            title, help = self.words[deed]
+            action = menu.addAction(self._theme.icon(self.icon_of(deed)), title)
             action.setToolTip(help)
             action.triggered.connect(self._asker(deed))
         menu.popup(at)

@@ -48,7 +48,7 @@ class ResultDeeds(QObject, Generic[R]):
 
     async def _ask(self, operation: str, values: dict[str, Any], parents: tuple[str, ...]) -> None:
         """A refused request becomes a result that says why, where the result would have been."""
-        title = " ".join(str(values.get("prompt", ""))[:400].split())[:60]
+        title = " ".join(self.title(values)[:400].split())[:60]
         try:
             id = await self._session.submit(operation, values, title=title, origin=self._origin, parents=parents)
         except StudioError as error:
@@ -58,6 +58,10 @@ class ResultDeeds(QObject, Generic[R]):
             self._results.take(await self._session.call("job", job=id))
             self.changed.emit()
         self.revealed.emit(id)
+
+    def title(self, values: dict[str, Any]) -> str:
+        """What a request is called in the queue; the beginning is used."""
+        return str(values.get("prompt", ""))
 
     def _refuse(self, operation: str, values: dict[str, Any], error: StudioError) -> None:
         self._refused += 1

@@ -23,9 +23,10 @@ class Thumbs(QObject):
     A file that cannot be read gives an empty pixmap, and `problem` says why.
     """
 
-    def __init__(self, parent: QObject | None = None, kept_bytes: int = KEPT_BYTES):
+    def __init__(self, parent: QObject | None = None, kept_bytes: int = KEPT_BYTES, pictures: Pictures | None = None):
+        """pictures: reads the files; pictures in files of images unless given."""
         super().__init__(parent)
-        self._pictures = Pictures(self)
+        self._pictures = pictures or Pictures(self)
         self._kept: OrderedDict[Key, QPixmap] = OrderedDict()
         self._problems: dict[str, str] = {}
         self._bytes, self._limit = 0, kept_bytes
