@@ -5,6 +5,7 @@ import json
 import pytest
 
 from plugins.image import foreign
+from plugins.image.params import Control
 from tests.foreign_texts import graph, read
 
 pytestmark = pytest.mark.unit
@@ -166,7 +167,7 @@ def test_comfy_custom_sampler_with_flux_guidance_and_controlnet() -> None:
         "height": 1024,
         "model": "sd15/v1-5",
         "shift": 3.0,
-        "controls": [{"model": "canny", "picture": "", "map": "given", "weight": 0.6, "start": 0.0, "end": 0.8}],
+        "controls": [{**Control(model="canny", weight=0.6, end=0.8).model_dump()}],
     }
     assert any("batch of 4" in sentence for sentence in found.left)
     assert any("ControlNet" in sentence for sentence in found.left)
