@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 LONGEST = 8 << 20
+MOST_TOGETHER = 10 << 20
 MOST_TEXTS = 64
 MOST_CHUNKS = 100_000
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -47,7 +48,18 @@ def read(path: Path, picture: "Image") -> tuple[dict[str, str], int]:
         texts = {**_from_exif(exif), **texts}
         found = _quietly(exif.get, ORIENTATION)
         orientation = found if isinstance(found, int) else 1
-    return {name: text[:LONGEST] for name, text in list(texts.items())[:MOST_TEXTS]}, orientation
+    return _bounded(texts), orientation
+
+
+def _bounded(texts: dict[str, str]) -> dict[str, str]:
+    """So many texts, and so much of all together that an answer with them can be sent."""
+    found: dict[str, str] = {}
+    room = MOST_TOGETHER
+    for name, text in list(texts.items())[:MOST_TEXTS]:
+        if len(text) <= room:
+            found[name] = text
+            room -= len(text)
+    return found
 
 
 def png(path: Path) -> tuple[dict[str, str], bytes]:

@@ -20,7 +20,7 @@ from studio.library.recipe import read_recipe, to_json
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 DECODED = 50_000_000
 """Pixels up to which a picture is decoded to see whether it is whole; larger ones are taken by their head."""
 

@@ -138,11 +138,15 @@ def test_texts_that_unpack_without_end_are_left_out(tmp_path: Path) -> None:
         with pytest.raises(StudioError):
             pictures.about(path)
     extra = b"".join(chunk(b"tEXt", b"k%d\0v" % n) for n in range(500)) + chunk(b"tEXt", b"no end")
+    path.write_bytes(
+        head + chunk(b"tEXt", b"long\0" + b"x" * (7 << 20)) + chunk(b"tEXt", b"more\0" + b"y" * (7 << 20)) + rest
+    )
+    assert list(pictures.about(path)["texts"]) == ["long"]
     path.write_bytes(head + extra + rest)
     assert len(pictures.about(path)["texts"]) == pictures.picture_texts.MOST_TEXTS
 
 
-@pytest.mark.parametrize("format", ["png", "jpg", "webp", "gif", "tiff"])
+@pytest.mark.parametrize("format", ["png", "jpg", "webp", "gif", "tiff", "avif"])
 def test_damage_anywhere_is_said_or_does_not_matter(tmp_path: Path, format: str) -> None:
     path, draw = tmp_path / f"a.{format}", random.Random(5)
     options = {} if format == "gif" else {"exif": comment(b"UNICODE\0", SAID.encode("utf-16-be"))}
