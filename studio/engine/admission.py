@@ -68,11 +68,16 @@ class Admission:
         self._plugins = plugins
         self._known.clear()
 
-    async def check(self, operation: str, values: dict[str, Any], *, version: int | None = None) -> Checked:
-        """Raises StudioError naming what is wrong with which field, or with the model."""
+    async def check(
+        self, operation: str, values: dict[str, Any], *, version: int | None = None, files: bool = True
+    ) -> Checked:
+        """Raises StudioError naming what is wrong with which field, or with the model.
+
+        files: whether input files are looked for and copied; who only asks for the memory need not have chosen any.
+        """
         defined = await self._definition(operation)
         params = defined.params.load(values, version).with_seeds()
-        params, models = await asyncio.to_thread(self._referred, defined, params)
+        params, models = await asyncio.to_thread(self._referred, defined, params, files)
         if defined.estimate is None:
             return Checked(params, models, Estimate())
         estimate = await asyncio.to_thread(self._estimate, defined, params)
@@ -106,7 +111,7 @@ class Admission:
             self._known[operation] = known
         return known
 
-    def _referred(self, defined: Definition, params: Params) -> tuple[Params, tuple[str, ...]]:
+    def _referred(self, defined: Definition, params: Params, files: bool) -> tuple[Params, tuple[str, ...]]:
         """Params that name models by their ids and input files by their content, and all the models.
 
         The operation's own model is the default one when none is named, and comes first.
@@ -115,12 +120,12 @@ class Admission:
 
         def settle(spec: FieldSpec, value: str) -> str:
             if spec.input:
-                return self._input(spec, value)
+                return self._input(spec, value) if files else value
             return self._catalogue.find(value, references.capability(spec)).require_usable().id
 
         values = params.model_dump(mode="json")
         for spec in defined.specs:
-            if spec.input and spec.required and not values[spec.name]:
+            if files and spec.input and spec.required and not values[spec.name]:
                 self._input(spec, "")
         named = references.changed(values, defined.specs, settle)
         chosen = next((spec for spec in defined.specs if spec.name == main), None)

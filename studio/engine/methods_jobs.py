@@ -154,7 +154,7 @@ async def jobs(engine: Engine, asked: Asked) -> Any:
 
 
 async def fits(engine: Engine, asked: Asked) -> Any:
-    checked = await engine.admission.check(asked.text("operation"), asked.object("params"))
+    checked = await engine.admission.check(asked.text("operation"), asked.object("params"), files=False)
     estimate, budget = checked.estimate, engine.budget
     verdict = "yes"
     if budget and estimate.total > budget:

@@ -70,6 +70,19 @@ def test_a_running_job_is_steered_and_shows_a_picture_for_each_result(engine, tm
     asyncio.run(scene())
 
 
+def test_asking_whether_it_fits_needs_and_copies_no_file(engine, tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"x")
+
+    async def scene() -> None:
+        async with engine.life() as watcher:
+            for file in ("", str(tmp_path / "a.txt")):
+                answer = await watcher.client.call("fits", operation="probe.gather", params={"file": file})
+                assert answer["fits"] == "yes"
+            assert not engine.paths.inputs.exists()
+
+    asyncio.run(scene())
+
+
 @pytest.mark.parametrize("value", ["", "relative.png", "/nowhere/at/all.png", "input:" + "0" * 64, "/"])
 def test_an_input_that_cannot_be_read_is_refused_before_it_is_queued(engine, value):
     async def scene() -> None:
