@@ -59,12 +59,14 @@ class Drops:
         self.restore(recipe, path)
 
     def _as_input(self, path: Path) -> bool:
-        """Gives a file without a recipe to the panel on show, if it means something there."""
-        id = self._host.current_id
-        if not self._host.ask(id, "look at this file", lambda panel: panel.accepts_file(path)):
-            return False
-        self._host.ask(id, "take this file", lambda panel: panel.drop_file(path))
-        return True
+        """Gives a file without a recipe to the panel on show, or to one that reads files of other programs."""
+        reading = [place.id for place in self._host.places() if place.plugin.manifest and place.plugin.manifest.foreign]
+        for id in dict.fromkeys((self._host.current_id, *reading)):
+            if self._host.ask(id, "look at this file", lambda panel: panel.accepts_file(path)):
+                self._host.open(id)
+                self._host.ask(id, "take this file", lambda panel: panel.drop_file(path))
+                return True
+        return False
 
     def restore(self, recipe: Recipe, path: Path | None = None, *, first: str = "") -> None:
         """Opens the panel that accepts `recipe` and lets it restore everything; `first` is asked first.

@@ -259,6 +259,26 @@ def test_other_drops_do_what_fits_or_say_why_not(rig, tmp_path):
     rig.run(scene())
 
 
+def test_a_file_of_another_program_goes_to_the_panel_that_reads_those(rig, tmp_path):
+    given = tmp_path / "picture.input"
+    given.write_text("no recipe")
+    manifest = rig.plugins / "beta" / "plugin.toml"
+    manifest.write_text('foreign = "params:read"\n' + manifest.read_text())
+    panel = rig.plugins / "alpha" / "panel.py"
+    panel.write_text(panel.read_text().replace('path.suffix == ".input"', "False"))
+
+    async def scene():
+        async with rig.window() as window:
+            assert window.host.current_id == "alpha.panel"
+            drop(window, given)
+            await until(lambda: window.host.current_id == "beta.panel")
+            assert ("input", "picture.input") in window.host.current.seen
+            window.deeds.open_panel("beta.panel", {"use": str(given)})
+            assert window.host.current.seen[-1] == ("input", "picture.input")
+
+    rig.run(scene())
+
+
 def test_keys_reach_every_panel_and_its_deeds(rig):
     async def scene():
         async with rig.window() as window:
