@@ -271,8 +271,6 @@ class ImagePanel(Panel):
         batches = self.batches.newest_first()
         self.ui.show_empty(not batches)
         self.ui.grid.show_batches(batches)
-        for batch in batches[:1]:
-            self.ui.grid.touch(batch.id)
         for id in self.ui.grid.built():
             self.ui.grid.touch(id, now=True)
         self.pages.refresh()
@@ -280,7 +278,7 @@ class ImagePanel(Panel):
 
     def _update_buttons(self) -> None:
         unfinished = bool(self.batches.unfinished())
-        newest = next((b for b in self.batches.newest_first() if b.seed is not None), None)
+        newest = next((b for b in self.ui.grid.order() if b.seed is not None), None)
         self.ui.forms.set_last_seed(newest.seed if newest else None)
         self.ui.show_busy(unfinished or self._busy_elsewhere, unfinished, self._connected)
 

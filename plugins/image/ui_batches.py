@@ -33,7 +33,8 @@ class Picture:
     @property
     def item(self) -> int:
         """Which picture of the batch it is: its seed and its steps have this number. Known once its file was read."""
-        told = self.facts.get("number")
+        facts = self.recipe.get("facts") if self.recipe else None
+        told = facts.get("number") if isinstance(facts, dict) else None
         return told if isinstance(told, int) else self.number
 
 
@@ -49,6 +50,13 @@ class Batch(JobResult):
         """Pictures there is something to see of, or will be."""
         found = [picture for picture in self.pictures if not picture.artifact or picture.artifact not in self.hidden]
         return sorted(found, key=lambda picture: picture.item)
+
+    @property
+    def count(self) -> int:
+        """How many are shown."""
+        if not self.hidden:
+            return len(self.pictures)
+        return sum(not picture.artifact or picture.artifact not in self.hidden for picture in self.pictures)
 
     @property
     def visible(self) -> bool:
@@ -146,8 +154,7 @@ class Batches(JobResults[Batch]):
 
     def newest_first(self) -> list[Batch]:
         """Without those all of whose pictures were deleted."""
-        found = [batch for batch in reversed(self.shown()) if not (batch.ended and batch.pictures and not batch.shown)]
-        return found
+        return [batch for batch in reversed(self.shown()) if batch.count or not (batch.ended and batch.pictures)]
 
     def by_artifacts(self, ids: set[str]) -> list[tuple[Batch, Picture]]:
         every = (

@@ -47,7 +47,7 @@ def shape(width: int, count: int, side: int) -> tuple[int, int, bool]:
 
 def height_guess(batch: Batch, width: int, side: int) -> int:
     """About how high the card of a batch will be, for the scroll bar before it is built."""
-    count = len(batch.shown) if batch.visible else 0
+    count = batch.count if batch.visible else 0
     columns, side, beside = shape(width, count, side)
     rows = -(-count // columns)
     tiles = rows * (side + GAP) - GAP if count else 0

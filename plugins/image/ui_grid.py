@@ -5,7 +5,7 @@ whatever comes or grows above. Cards are brought up to date at most thirty times
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 from time import perf_counter
 
@@ -37,7 +37,10 @@ class BatchGrid(QScrollArea):
         super().__init__(parent)
         self._make_card, self.side = make_card, side
         self._batches: list[Batch] = []
+        self._rows: dict[str, int] = {}
         self._heights: dict[str, int] = {}
+        self._guesses: dict[str, int] = {}
+        self._sizes: list[int] = []
         self._tops: list[int] = [EDGE]
         self._cards: dict[str, BatchCard] = {}
         self._stale: dict[str, None] = {}
@@ -65,10 +68,10 @@ class BatchGrid(QScrollArea):
         """Shows these and no others, in this order. What the person looks at stays where it is."""
         held = self._anchor()
         self._batches = list(batches)
-        ids = {batch.id for batch in self._batches}
-        for id in [id for id in self._cards if id not in ids]:
+        self._rows = {batch.id: at for at, batch in enumerate(self._batches)}
+        for id in [id for id in self._cards if id not in self._rows]:
             self._drop(id)
-        self._heights = {id: height for id, height in self._heights.items() if id in ids}
+        self._measure()
         self._lay_out(held)
 
     def touch(self, id: str, *, now: bool = False) -> None:
@@ -79,6 +82,7 @@ class BatchGrid(QScrollArea):
                 self._soon.start(1 if now else FLUSH_MS)
         else:
             self._heights.pop(id, None)
+            self._guesses.pop(id, None)
 
     def flush(self) -> None:
         """As many as fit in some milliseconds: the rest after the window had its turn."""
@@ -102,7 +106,7 @@ class BatchGrid(QScrollArea):
     def current(self) -> tuple[str, int]:
         """The batch and the picture that had the keyboard last; else the newest batch and its first picture."""
         id, number = self._current
-        if any(batch.id == id for batch in self._batches):
+        if id in self._rows:
             return id, number
         first = next(iter(self._batches), None)
         return (first.id, first.shown[0].number if first.shown else -1) if first else ("", -1)
@@ -111,16 +115,16 @@ class BatchGrid(QScrollArea):
         at = self._row(id)
         return self._batches[at + by] if at >= 0 and 0 <= at + by < len(self._batches) else None
 
-    def order(self) -> list[Batch]:
-        return list(self._batches)
+    def order(self) -> Sequence[Batch]:
+        return self._batches
 
     def set_side(self, side: int) -> None:
         """How large tiles are, about."""
         self.side = side
         held = self._anchor()
-        self._heights.clear()
         for card in self._cards.values():
             card.set_side(side)
+        self._forget_heights()
         self._lay_out(held)
 
     def go_to_newest(self) -> None:
@@ -132,7 +136,7 @@ class BatchGrid(QScrollArea):
         at = self._row(id)
         if at < 0:
             return
-        top, height, bar = self._tops[at], self._height(self._batches[at]), self.verticalScrollBar()
+        top, height, bar = self._tops[at], self._sizes[at], self.verticalScrollBar()
         if top < bar.value() or top + height > bar.value() + self.viewport().height():
             bar.setValue(max(0, top - EDGE))
         self._build_some(now=id)
@@ -160,11 +164,24 @@ class BatchGrid(QScrollArea):
     def _left(self) -> int:
         return max(EDGE, (self.width() - self._width()) // 2)
 
-    def _height(self, batch: Batch) -> int:
-        return self._heights.get(batch.id) or height_guess(batch, self._width(), self.side)
+    def _height(self, batch: Batch, width: int) -> int:
+        """As it was laid out, else as it will be, about."""
+        found = self._heights.get(batch.id) or self._guesses.get(batch.id)
+        if found is None:
+            found = self._guesses[batch.id] = height_guess(batch, width, self.side)
+        return found
+
+    def _measure(self) -> None:
+        width = self._width()
+        self._sizes = [self._height(batch, width) for batch in self._batches]
+
+    def _forget_heights(self) -> None:
+        self._heights.clear()
+        self._guesses.clear()
+        self._measure()
 
     def _row(self, id: str) -> int:
-        return next((at for at, batch in enumerate(self._batches) if batch.id == id), -1)
+        return self._rows.get(id, -1)
 
     def _anchor(self) -> tuple[str, int]:
         """The topmost batch on screen and where its top lies in the view; ("", 0) when the view is at the newest."""
@@ -176,8 +193,7 @@ class BatchGrid(QScrollArea):
 
     def _lay_out(self, held: tuple[str, int]) -> None:
         """Places everything; what is `held` keeps its place on the screen."""
-        heights = (self._height(batch) + BETWEEN for batch in self._batches)
-        self._tops = list(accumulate(heights, initial=EDGE))
+        self._tops = list(accumulate((size + BETWEEN for size in self._sizes), initial=EDGE))
         self._inside.setFixedSize(self.viewport().width(), max(self._tops[-1] - BETWEEN + EDGE, 1))
         at = self._row(held[0]) if held[0] else -1
         bar = self.verticalScrollBar()
@@ -190,9 +206,8 @@ class BatchGrid(QScrollArea):
 
     def _place_cards(self) -> None:
         left = self._left()
-        rows = {batch.id: at for at, batch in enumerate(self._batches)} if self._cards else {}
         for id, card in self._cards.items():
-            card.move(left, self._tops[rows[id]])
+            card.move(left, self._tops[self._rows[id]])
 
     def _near(self) -> range:
         """Rows on screen and half a screen around."""
@@ -214,8 +229,8 @@ class BatchGrid(QScrollArea):
                 continue
             card = self._cards.get(batch.id) or self._build(batch)
             height = card.fit(self._width())
-            changed = changed or height != self._height(batch) or batch.id not in self._heights
-            self._heights[batch.id] = height
+            changed = changed or height != self._sizes[at]
+            self._heights[batch.id] = self._sizes[at] = height
             if perf_counter() - began > FLUSH_S and batch.id != now:
                 self._building.start()
                 break
@@ -260,7 +275,7 @@ class BatchGrid(QScrollArea):
         super().resizeEvent(event)
         if self._width() != self._laid_for:
             self._laid_for = self._width()
-            self._heights.clear()
+            self._forget_heights()
         self._lay_out(held)
 
     def _on_scroll(self, _value: int) -> None:
@@ -268,9 +283,9 @@ class BatchGrid(QScrollArea):
             self._building.start()
 
     def _on_resized(self, id: str) -> None:
-        held = self._anchor()
-        if id in self._cards:
-            self._heights[id] = self._cards[id].height()
+        held, at = self._anchor(), self._row(id)
+        if id in self._cards and at >= 0:
+            self._heights[id] = self._sizes[at] = self._cards[id].height()
             self._lay_out(held)
 
     def _on_chosen(self, id: str, number: int) -> None:

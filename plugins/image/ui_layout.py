@@ -121,11 +121,11 @@ class ImageLayout(QWidget):
         second.setSpacing(self._two)
         second.addWidget(self.modes)
         second.addStretch(1)
+        second.addWidget(self.draw)
+        second.addWidget(self.zoom)
         self.views = Segments("View", VIEWS)
         self.views.changed.connect(self.show_home)
         second.addWidget(self.views)
-        second.addWidget(self.draw)
-        second.addWidget(self.zoom)
         self.second = second
         self.pages = _Pages()
         self.work = QSplitter(Qt.Orientation.Horizontal)
@@ -213,6 +213,7 @@ class ImageLayout(QWidget):
         return None if now is self._home else now
 
     def add_table(self, page: QWidget) -> None:
+        page.setContentsMargins(self._two, 0, self._two, 0)
         self.pages.addWidget(page)
         self.homes["table"] = page
 

@@ -116,7 +116,15 @@ class Settings(QObject):
         making = "all" if how == "all" else "random"
         ui.prompt.set_making(making, int(values.get("count") or 1), seed if isinstance(seed, int) else None)
         self._show_canvas(values, "regions" in values and "regions" not in why)
-        self._ui.fit.check(self._asked())
+        self._check_fit()
+
+    def _check_fit(self) -> None:
+        """Not while something is missing: then nothing can be told."""
+        asked = self._asked()
+        if any(asked.get(name) == "" for name in MISSING):
+            self._ui.fit.forget()
+        else:
+            self._ui.fit.check(asked)
 
     def _show_canvas(self, values: Values, regions: bool) -> None:
         """Beside the results where something is painted or dragged, or while regions are drawn."""

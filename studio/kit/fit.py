@@ -38,6 +38,12 @@ class FitLine(QWidget):
         """Another operation's memory is asked for from now on."""
         self._operation = operation
 
+    def forget(self) -> None:
+        """Nothing can be told now, and nothing is said."""
+        self._round += 1
+        self._soon.stop()
+        self.hide()
+
     def check(self, params: dict[str, Any]) -> None:
         self._params = params
         self._round += 1
