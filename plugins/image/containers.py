@@ -45,6 +45,16 @@ def write(path: Path, container: str, frames: Iterable["Image.Image"], fps: floa
     path.write_bytes(_as_video(path.read_bytes(), fps, duration))
 
 
+def write_gif(path: Path, frames: Iterable["Image.Image"], fps: float) -> None:
+    """Writes RGB pictures as an animated GIF; its clock counts hundredths of a second."""
+    pictures = iter(frames)
+    first = next(pictures, None)
+    if first is None:
+        raise ValueError("a clip needs at least one picture")
+    duration = max(20, round(100 / fps) * 10)
+    first.save(path, "GIF", save_all=True, append_images=pictures, duration=duration, loop=0)
+
+
 def read(path: Path) -> Iterator["Image.Image"]:
     """The pictures of a clip written here, as RGB. Raises StudioError code "broken-clip" for other files."""
     with Clip(path) as clip:

@@ -1,0 +1,60 @@
+"""What is dropped on the video panel: a clip made here, whose recipe is restored, or a picture to begin a clip with."""
+
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from studio.errors import StudioError
+from studio.kit.desk import Desk
+from studio.kit.session import Session
+from studio.sdk.artifact import Recipe
+
+from .ui_clips_layout import ClipsLayout
+from .ui_clips_modes import MODES, OF_OPERATION
+from .ui_clips_results import ClipBatch
+from .ui_clips_settings import ClipSettings
+from .ui_drop import PICTURES
+
+__all__ = ["PICTURES", "ClipDrop"]
+
+
+class ClipDrop(QObject):
+    """found(ClipBatch): a clip of ours that should be on show."""
+
+    found = Signal(object)
+
+    def __init__(
+        self, session: Session, ui: ClipsLayout, desk: Desk, settings: ClipSettings, parent: QObject | None = None
+    ):
+        super().__init__(parent)
+        self._session, self._ui, self._desk, self._settings = session, ui, desk, settings
+
+    def restore(self, recipe: Recipe, path: Path | None) -> None:
+        """Every value of the recipe in its mode, and the clip itself among the results."""
+        mode = MODES[OF_OPERATION[recipe.operation]]
+        try:
+            params = self._session.params_class(mode.operation).load(dict(recipe.params), recipe.operation_version)
+        except StudioError as error:
+            self._ui.taken.say(error.title, (error.detail, error.hint), level="error")
+            return
+        values = params.model_dump(mode="json")
+        self._desk.set_values({"mode": mode.id, **values}, "restore a recipe")
+        name = path.name if path is not None else "the recipe"
+        self._ui.taken.say(f"Restored from {name}", ["All settings are as they were, the seed too."])
+        if path is not None:
+            self.found.emit(_batch(recipe, values, path))
+
+    def use(self, path: Path) -> None:
+        """A picture that the next clip begins with."""
+        self._settings.use_picture(str(path))
+        self._ui.taken.say(f"{path.name} is the first picture of the next clip")
+
+
+def _batch(recipe: Recipe, values: dict, path: Path) -> ClipBatch:
+    """The dropped clip, for the case that the engine does not know its job any more."""
+    id = recipe.job or recipe.artifact or str(path)
+    found = ClipBatch(id, values, "finished", recipe.created, 2**31, recipe.operation, local=True)
+    file = {"id": recipe.artifact or id, "kind": "video", "path": str(path)}
+    found.update({"params": values, "operation": recipe.operation, "state": "finished", "created": recipe.created,
+                  "seq": 2**31, "artifacts": [file], "facts": dict(recipe.facts)})  # fmt: skip
+    return found
