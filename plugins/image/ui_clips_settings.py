@@ -147,7 +147,7 @@ class ClipSettings(QObject):
             words["stops"] = draft["stops"]
         mode = draft.get("mode", TRAVEL)
         try:
-            self._desk.put({**words, **({"mode": mode} if mode in MODES else {})})
+            self._desk.put({**words, **({"mode": mode, **_values(draft, mode)} if mode in MODES else {})})
         except StudioError:
             self._desk.put(words)
         folded = draft.get("folded")
@@ -155,3 +155,10 @@ class ClipSettings(QObject):
             if mode in ui.forms.forms and isinstance(titles, list):
                 ui.forms.forms[mode].set_folded(titles)
         ui.negative.set_open(draft.get("negative_open") is True)
+
+
+def _values(draft: dict[str, Any], mode: str) -> Values:
+    """What a draft says of one mode's form."""
+    values = draft.get("values")
+    found = values.get(mode) if isinstance(values, dict) else None
+    return found if isinstance(found, dict) else {}

@@ -58,12 +58,12 @@ def started(session, panel) -> str:
 def filmed(session, panel, **more) -> str:
     job = started(session, panel)
     session.film(job, **more)
-    panel.ui.grid.flush()
+    panel.ui.grid.fresh.flush()
     return job
 
 
 def tile(panel, job):
-    panel.ui.grid.flush()
+    panel.ui.grid.fresh.flush()
     return panel.ui.grid.card(job).tile(0)
 
 
@@ -197,7 +197,7 @@ def test_what_is_said_of_a_clip_when_it_is_done_and_when_it_was_stopped(panel, s
     job = started(session, panel)
     session.film(job, count=3, state="cancelled")
     session.engine.announce(job, facts={"frames": 3, "fps": 12, "frames_asked": 13})
-    panel.ui.grid.flush()
+    panel.ui.grid.fresh.flush()
     assert panel.ui.grid.card(job).state.text() == "Stopped · 3 of 13 frames · 12 a second · 0.2 s long"
 
 
