@@ -107,7 +107,7 @@ async def scene(data: Path, count: int) -> dict[str, Any]:
     paths = user_paths(str(data))
     window = app.compose(paths, lambda: launch.connect(paths))
     window.resize(1280, 760)
-    window.show()
+    app.present(window)
     connecting = asyncio.ensure_future(window.context.connection.run())
     await until(lambda: window.context.connection.state == "connected", 60)
     connection = window.context.connection
