@@ -13,12 +13,13 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QApplication, QFrame, QScrollArea, QWidget
 
+from studio.kit.freshen import Freshener
+
 from .ui_batches import Batch
 from .ui_card import BatchCard, height_guess
 from .ui_tile import PictureTile
 
-FLUSH_MS = 33
-FLUSH_S = 0.006
+BUILD_S = 0.006
 BETWEEN = 12
 EDGE = 8
 SIDE = 24
@@ -43,7 +44,6 @@ class BatchGrid(QScrollArea):
         self._sizes: list[int] = []
         self._tops: list[int] = [EDGE]
         self._cards: dict[str, BatchCard] = {}
-        self._stale: dict[str, None] = {}
         self._current = ("", -1)
         self._laid_for = 0
         self.setAccessibleName("Results")
@@ -53,8 +53,7 @@ class BatchGrid(QScrollArea):
         self._inside = QWidget()
         self._inside.setObjectName("results")
         self.setWidget(self._inside)
-        self._soon = QTimer(self, interval=FLUSH_MS, singleShot=True)
-        self._soon.timeout.connect(self.flush)
+        self.fresh = Freshener(self._refresh, self)
         self._building = QTimer(self, interval=0, singleShot=True)
         self._building.timeout.connect(self._build_some)
         self.verticalScrollBar().valueChanged.connect(self._on_scroll)
@@ -77,25 +76,14 @@ class BatchGrid(QScrollArea):
     def touch(self, id: str, *, now: bool = False) -> None:
         """A batch has changed: its card is brought up to date soon. now: as soon as the window has its turn."""
         if id in self._cards:
-            self._stale[id] = None
-            if now or not self._soon.isActive():
-                self._soon.start(1 if now else FLUSH_MS)
+            self.fresh.touch(id, now=now)
         else:
             self._heights.pop(id, None)
             self._guesses.pop(id, None)
 
-    def flush(self) -> None:
-        """As many as fit in some milliseconds: the rest after the window had its turn."""
-        began = perf_counter()
-        while self._stale:
-            id = next(iter(self._stale))
-            del self._stale[id]
-            if id in self._cards:
-                self._cards[id].refresh()
-            if self._stale and perf_counter() - began > FLUSH_S:
-                self._soon.start(1)
-                return
-        self._soon.stop()
+    def _refresh(self, id: str) -> None:
+        if id in self._cards:
+            self._cards[id].refresh()
 
     def card(self, id: str) -> BatchCard | None:
         return self._cards.get(id)
@@ -231,7 +219,7 @@ class BatchGrid(QScrollArea):
             height = card.fit(self._width())
             changed = changed or height != self._sizes[at]
             self._heights[batch.id] = self._sizes[at] = height
-            if perf_counter() - began > FLUSH_S and batch.id != now:
+            if perf_counter() - began > BUILD_S and batch.id != now:
                 self._building.start()
                 break
         self._take_down(near)
@@ -264,7 +252,7 @@ class BatchGrid(QScrollArea):
 
     def _drop(self, id: str) -> None:
         card = self._cards.pop(id)
-        self._stale.pop(id, None)
+        self.fresh.drop(id)
         card.hide()
         card.deleteLater()
 

@@ -11,10 +11,13 @@ from studio.kit.controls.number import StillSlider
 from studio.kit.density import DensitySwitch
 from studio.kit.empty import EmptyState
 from studio.kit.fit import FitLine
+from studio.kit.head import panel_head
 from studio.kit.presets import PresetBar
 from studio.kit.segments import Segments
 from studio.kit.session import Session
-from studio.kit.surface import label, name, push_button, tool_button
+from studio.kit.start import StartButtons
+from studio.kit.starter import StarterCard
+from studio.kit.surface import label, name, tool_button
 
 from .ui_canvas import CanvasSide
 from .ui_card import BatchCard
@@ -32,6 +35,10 @@ PROMPT_WIDE = 2400
 SMALLEST, LARGEST = 112, 512
 LOWEST = 160
 CANVAS = 0.58
+STARTER = (
+    "is a small starter model that has seen only emoji of 64 pixels. It works at once and offline; "
+    "a larger model paints about anything."
+)
 PLACEHOLDER = "What is to be seen"
 VIEWS = (
     ("results", "Results", "The pictures, newest first"),
@@ -81,6 +88,7 @@ class ImageLayout(QWidget):
         self.compare = ComparePage(session)
         self.side = CanvasSide(session)
         self.taken = TakenCard(theme)
+        self.starter = StarterCard(theme, STARTER)
         self.zoom = self._zoom()
         self.draw = tool_button("Draw regions", icon=theme.icon("mdi6.vector-rectangle"),
                                 help="Draw regions that have prompts of their own")  # fmt: skip
@@ -92,8 +100,8 @@ class ImageLayout(QWidget):
             icon=theme.icon("mdi6.image-outline"),
         )
         self.cannot = label(wrap=True, problem=True)
-        self.generate = push_button("Generate  ⌃↵", primary=True, help="Paints what the prompt says (Ctrl+Return)")
-        self.stop = push_button("Stop", help="Stops and keeps what was made so far (Esc)")
+        self.start = StartButtons("Paints what the prompt says")
+        self.generate, self.stop = self.start.generate, self.start.stop
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
@@ -108,14 +116,7 @@ class ImageLayout(QWidget):
             wanted.connect(self.density_changed)
 
     def _left(self, title: str) -> QVBoxLayout:
-        head = QHBoxLayout()
-        head.setContentsMargins(self._three, self._two, self._three, self._one)
-        head.setSpacing(self._two)
-        head.addWidget(label(title, title=True))
-        head.addStretch(1)
-        head.addWidget(self.density)
-        self.model.setFixedWidth(248)
-        head.addWidget(self.model)
+        head = panel_head(self._session.theme, title, [self.density], self.model)
         second = QHBoxLayout()
         second.setContentsMargins(self._three, 0, self._three, self._one)
         second.setSpacing(self._two)
@@ -147,7 +148,9 @@ class ImageLayout(QWidget):
         self._foot.setSpacing(4)
         self._foot.addWidget(self.prompt)
         self._foot.addWidget(self.negative)
-        self._note = QHBoxLayout()
+        self._note = QVBoxLayout()
+        self._note.setSpacing(self._one)
+        self._note.addWidget(self.starter)
         self._note.addWidget(self.taken)
         column = QVBoxLayout()
         column.setSpacing(0)
@@ -218,11 +221,7 @@ class ImageLayout(QWidget):
         self.homes["table"] = page
 
     def show_busy(self, busy: bool, stoppable: bool, connected: bool) -> None:
-        """Generate becomes Queue while work runs; Stop is there while something of this panel can be stopped."""
-        self.generate.setText("Queue  ⌃↵" if busy else "Generate  ⌃↵")
-        self.generate.setAccessibleName("Queue" if busy else "Generate")
-        self.generate.setEnabled(connected)
-        self.stop.setEnabled(stoppable and connected)
+        self.start.show_busy(busy, stoppable, connected)
 
     def show_cannot(self, why: str) -> None:
         """Why this mode cannot be used with this model; empty when it can."""

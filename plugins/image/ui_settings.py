@@ -42,6 +42,9 @@ class Settings(QObject):
         ui.presets.applied.connect(lambda name, values: self.take(values, f"use the preset {name}"))
         ui.presets.said.connect(lambda error: session.notify(error.title, f"{error.detail} {error.hint}", "error"))
         ui.presets.deleted.connect(self._on_preset_deleted)
+        self._starter_dismissed = False
+        ui.starter.dismissed.connect(self._dismiss_starter)
+        ui.starter.wanted.connect(lambda: session.open_panel("models.panel"))
         ui.draw.toggled.connect(lambda _on: self._follow())
         ui.side.wanted.connect(self._choose_picture)
         self.canvas.said.connect(lambda title, detail: ui.taken.say(title, (detail,), level="warning"))
@@ -105,6 +108,7 @@ class Settings(QObject):
         ui = self._ui
         mode, family = ui.forms.mode, family_of(self._entry())
         follow(self._ui.forms.current, mode, family)
+        ui.starter.show_model(None if self._starter_dismissed else self._entry())
         why = reasons(mode, family)
         self._ui.negative.set_available("negative" not in why, why.get("negative", ""))
         self._ui.show_cannot(why.get("model", ""))
@@ -139,6 +143,11 @@ class Settings(QObject):
         row = self._ui.forms.current.rows.get("picture")
         if row is not None and isinstance(row.control, PictureControl):
             row.control.open_dialog()
+
+    def _dismiss_starter(self) -> None:
+        self._starter_dismissed = True
+        self._follow()
+        self.changed.emit()
 
     def _asked(self) -> Values:
         return {name: value for name, value in self._desk.values().items() if name != "mode"}
@@ -186,6 +195,7 @@ class Settings(QObject):
             "negative": ui.negative.value(),
             "negative_open": ui.negative.is_open(),
             "models": ui.model.all(),
+            "starter_dismissed": self._starter_dismissed,
             "folded": {mode: form.folded() for mode, form in ui.forms.forms.items()},
         }
 
@@ -198,7 +208,7 @@ class Settings(QObject):
         words = {name: draft[name] for name in ("prompt", "negative") if isinstance(draft.get(name), str)}
         mode = draft.get("mode")
         try:
-            self._desk.put({**words, **({"mode": mode} if mode in MODES else {})})
+            self._desk.put({**words, **({"mode": mode, **_values(draft, mode)} if mode in MODES else {})})
         except StudioError:
             self._desk.put(words)
         folded = draft.get("folded")
@@ -206,4 +216,12 @@ class Settings(QObject):
             if mode in ui.forms.forms and isinstance(titles, list):
                 ui.forms.forms[mode].set_folded(titles)
         ui.negative.set_open(draft.get("negative_open") is True)
+        self._starter_dismissed = draft.get("starter_dismissed") is True
         self._before = self._desk.values()
+
+
+def _values(draft: dict[str, Any], mode: str) -> Values:
+    """What a draft says of one mode's form."""
+    values = draft.get("values")
+    found = values.get(mode) if isinstance(values, dict) else None
+    return found if isinstance(found, dict) else {}

@@ -11,17 +11,22 @@ from studio.kit.density import DensitySwitch
 from studio.kit.empty import EmptyState
 from studio.kit.fit import FitLine
 from studio.kit.form import ParamsForm
+from studio.kit.head import panel_head
 from studio.kit.models import ModelPicker
 from studio.kit.prompt import PromptEditor
 from studio.kit.session import Session
-from studio.kit.surface import label, push_button
+from studio.kit.start import StartButtons
+from studio.kit.starter import StarterCard
 from studio.sdk.params import Params
 
 from .ui_card import ResultCard
-from .ui_starter import StarterCard
 from .ui_work import WorkArea
 
 READABLE = 960
+STARTER = (
+    "is a small starter model that has read only fairy tales. It works at once and offline; "
+    "a larger model writes about anything."
+)
 OWN = ("prompt", "model")
 """Params with a place of their own, outside of the form."""
 
@@ -52,15 +57,15 @@ class TextLayout(QWidget):
         self.density = DensitySwitch()
         self.fit = FitLine(session, operation)
         self.work = WorkArea(make_card)
-        self.starter = StarterCard(session.theme)
+        self.starter = StarterCard(session.theme, STARTER)
         self.empty = EmptyState(
             "Nothing written yet",
             "Write the beginning below; the model goes on from there.",
             "Generate",
             icon=session.theme.icon("mdi6.text-box-outline"),
         )
-        self.generate = push_button("Generate  ⌃↵", primary=True, help="Continues the prompt (Ctrl+Return)")
-        self.stop = push_button("Stop", help="Stops and keeps what was made so far (Esc)")
+        self.start = StartButtons("Continues the prompt")
+        self.generate, self.stop = self.start.generate, self.start.stop
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
@@ -71,14 +76,7 @@ class TextLayout(QWidget):
             wanted.connect(self.density_changed)
 
     def _left(self, title: str) -> QVBoxLayout:
-        head = QHBoxLayout()
-        head.setContentsMargins(self._three, self._two, self._three, self._one)
-        head.setSpacing(self._two)
-        head.addWidget(label(title, title=True))
-        head.addStretch(1)
-        head.addWidget(self.density)
-        self.model.setFixedWidth(248)
-        head.addWidget(self.model)
+        head = panel_head(self._session.theme, title, [self.density], self.model)
         self._stack = QStackedWidget()
         self._stack.addWidget(self.work)
         self._stack.addWidget(self.empty)
@@ -111,8 +109,4 @@ class TextLayout(QWidget):
         self._stack.setCurrentWidget(self.empty if empty else self.work)
 
     def show_busy(self, busy: bool, stoppable: bool, connected: bool) -> None:
-        """Generate becomes Queue while work runs; Stop is there while something of this panel can be stopped."""
-        self.generate.setText("Queue  ⌃↵" if busy else "Generate  ⌃↵")
-        self.generate.setAccessibleName("Queue" if busy else "Generate")
-        self.generate.setEnabled(connected)
-        self.stop.setEnabled(stoppable and connected)
+        self.start.show_busy(busy, stoppable, connected)

@@ -5,17 +5,16 @@ is there already, so that a person who reads further up is left alone.
 """
 
 from collections.abc import Callable, Iterable
-from time import perf_counter
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QFocusEvent
 from PySide6.QtWidgets import QApplication, QFrame, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
+from studio.kit.freshen import Freshener
+
 from .ui_card import ResultCard
 from .ui_results import Result
 
-FLUSH_MS = 33
-FLUSH_S = 0.004
 BUILT_AT_FIRST = 20
 BUILT_AT_MOST = 60
 SLACK = 24
@@ -44,7 +43,6 @@ class WorkArea(QScrollArea):
         self._cards: dict[str, ResultCard] = {}
         self._results: list[Result] = []
         self._first = 0
-        self._stale: dict[str, None] = {}
         self._following = True
         self._held: int | None = None
         self._focused = ""
@@ -66,8 +64,7 @@ class WorkArea(QScrollArea):
         self._column.addWidget(self._earlier, 0, Qt.AlignmentFlag.AlignHCenter)
         self._column.addStretch(1)
         self.setWidget(self._inside)
-        self._flush_soon = QTimer(self, interval=FLUSH_MS, singleShot=True)
-        self._flush_soon.timeout.connect(self.flush)
+        self.fresh = Freshener(self._refresh, self)
         bar = self.verticalScrollBar()
         bar.rangeChanged.connect(self._on_range)
         bar.valueChanged.connect(self._on_value)
@@ -100,22 +97,11 @@ class WorkArea(QScrollArea):
         now: as soon as the window has its turn. Never here: twenty jobs that end at once would hold it.
         """
         if id in self._cards:
-            self._stale[id] = None
-            if now or not self._flush_soon.isActive():
-                self._flush_soon.start(1 if now else FLUSH_MS)
+            self.fresh.touch(id, now=now)
 
-    def flush(self) -> None:
-        """The oldest first, and as many as fit in some milliseconds: the rest after the window had its turn."""
-        began = perf_counter()
-        while self._stale:
-            id = next(iter(self._stale))
-            del self._stale[id]
-            if id in self._cards:
-                self._cards[id].refresh()
-            if self._stale and perf_counter() - began > FLUSH_S:
-                self._flush_soon.start(1)
-                return
-        self._flush_soon.stop()
+    def _refresh(self, id: str) -> None:
+        if id in self._cards:
+            self._cards[id].refresh()
 
     def card(self, id: str) -> ResultCard | None:
         return self._cards.get(id)

@@ -59,8 +59,8 @@ def painted(session, panel, count: int = 1) -> str:
 
 def settle(panel) -> None:
     panel.ui.grid._build_some()
-    while panel.ui.grid._stale:
-        panel.ui.grid.flush()
+    while panel.ui.grid.fresh:
+        panel.ui.grid.fresh.flush()
 
 
 def card(panel, job: str):

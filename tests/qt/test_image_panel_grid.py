@@ -79,7 +79,8 @@ def test_thumbnails_are_bounded_and_the_newest_are_kept(qtbot, tmp_path: Path):
         thumbs.get(path, 64, lambda arrived=arrived: arrived.append(1))
         qtbot.waitUntil(lambda arrived=arrived: bool(arrived))
     assert len(thumbs._kept) == 5
-    assert thumbs.get(paths[-1], 64, lambda: None).size() == QSize(64, 64)
+    newest = thumbs.get(paths[-1], 64, lambda: None)
+    assert newest is not None and newest.size() == QSize(64, 64)
     assert thumbs.get(paths[0], 64, lambda: None) is None
     qtbot.waitUntil(lambda: not thumbs._reading)
 
@@ -90,6 +91,7 @@ def test_a_file_that_is_no_picture_is_said_once_and_not_read_again(qtbot, tmp_pa
     thumbs, arrived = Thumbs(), []
     assert thumbs.get(str(path), 64, lambda: arrived.append(1)) is None
     qtbot.waitUntil(lambda: bool(arrived))
-    assert thumbs.get(str(path), 64, lambda: None).isNull() and thumbs.problem(str(path))
+    found = thumbs.get(str(path), 64, lambda: None)
+    assert found is not None and found.isNull() and thumbs.problem(str(path))
     thumbs.forget(str(path))
     assert not thumbs.problem(str(path))

@@ -57,8 +57,8 @@ def generated(session, panel, text: str = " sewed. ", **facts) -> str:
 
 def card(panel, job: str):
     """The card as the person sees it a moment later."""
-    while panel.ui.work._stale:
-        panel.ui.work.flush()
+    while panel.ui.work.fresh:
+        panel.ui.work.fresh.flush()
     found = panel.ui.work.card(job)
     assert found is not None
     return found
@@ -342,7 +342,7 @@ def test_a_failed_request_shows_no_empty_line(session, panel):
     job = next(iter(session.engine.jobs))
     session.engine.start(job)
     session.engine.announce(job, state="failed", error={"title": "The prompt is empty"})
-    panel.ui.work.flush()
+    panel.ui.work.fresh.flush()
     card = panel.ui.work.card(job)
     assert not card.text.isVisible() and "The prompt is empty" in card.error_text()
 
@@ -355,10 +355,10 @@ def test_a_job_that_waits_for_the_device_says_so(session, panel):
     session.engine.announce(job, state="running", priority=2)
     other = {"origin": "image.panel", "worker": session.engine.jobs[job]["worker"], "priority": 0}
     session.engine.emit("job", "other", id="other", state="running", **other)
-    panel.ui.work.flush()
+    panel.ui.work.fresh.flush()
     assert "Waiting for the device" in panel.ui.work.card(job).state.text()
     session.engine.emit("job", "other", id="other", state="finished", **other)
-    panel.ui.work.flush()
+    panel.ui.work.fresh.flush()
     assert "Waiting" not in panel.ui.work.card(job).state.text()
 
 
@@ -368,7 +368,7 @@ def test_a_paused_result_can_go_on_or_be_stopped(session, panel, qtbot):
     session.engine.start(job)
     session.engine.stream(job, " sewed")
     session.engine.announce(job, state="paused")
-    panel.ui.work.flush()
+    panel.ui.work.fresh.flush()
     assert [button.property("action") for button in card(panel, job)._buttons] == ["resume", "stop", "more"]
     press(panel, job, "resume", qtbot)
     assert session.called("resume") == [{"job": job}]
@@ -379,10 +379,10 @@ def test_a_result_that_waits_for_the_night_says_until_when(session, panel):
     job = asked(session)[0]
     tonight = datetime.datetime.now().replace(hour=22, minute=0).timestamp()
     session.engine.announce(job, not_before=tonight)
-    panel.ui.work.flush()
+    panel.ui.work.fresh.flush()
     assert state(panel, job).startswith("Waiting until 22:00")
     session.engine.announce(job, not_before=0.0)
-    panel.ui.work.flush()
+    panel.ui.work.fresh.flush()
     assert state(panel, job).startswith("Waiting in the queue")
 
 

@@ -1,4 +1,4 @@
-"""The unobtrusive card that says what the small starter model is for."""
+"""The unobtrusive card that says what a small starter model is for."""
 
 from typing import Any
 
@@ -9,13 +9,17 @@ from studio.kit.theme import Theme
 
 
 class StarterCard(QFrame):
-    """Shown while a starter model is chosen, until it is put away. wanted: open the models panel."""
+    """Shown while a starter model is chosen, until it is put away. wanted: open the models panel.
+
+    words: what such a model is and what a larger one does, after its name.
+    """
 
     wanted = Signal()
     dismissed = Signal()
 
-    def __init__(self, theme: Theme, parent: QWidget | None = None):
+    def __init__(self, theme: Theme, words: str, parent: QWidget | None = None):
         super().__init__(parent)
+        self._words = words
         self.setProperty("notice", "info")
         self.setAccessibleName("About the starter model")
         self._label = QLabel()
@@ -43,8 +47,5 @@ class StarterCard(QFrame):
         starter = bool(entry and entry.get("starter"))
         if entry and starter:
             name = entry.get("title") or entry.get("id")
-            self._label.setText(
-                f"{name} is a small starter model that has read only fairy tales. It works at once and offline; "
-                "a larger model writes about anything."
-            )
+            self._label.setText(f"{name} {self._words}")
         self.setVisible(starter)
