@@ -34,8 +34,10 @@ _QUIET = frozenset({
 
 
 def operation_of(params: Mapping[str, Any]) -> str:
-    """The first operation that has all these fields."""
+    """The operation with exactly these fields, or else the first one that has all of them."""
     given = set(params)
+    if exact := next((id for id in OPERATIONS if given == set(defaults(id))), ""):
+        return exact
     return next((id for id in OPERATIONS if given <= set(defaults(id))), "image.generate")
 
 

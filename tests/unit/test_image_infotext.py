@@ -185,7 +185,7 @@ def test_the_nearest_sampler_is_said_and_an_unknown_one_too() -> None:
 
 def comes_back(params, operation: str) -> None:
     values = params.model_dump(mode="json")
-    facts = {"seed": values["seed"], "operation": operation}
+    facts = {"seed": values["seed"]}  # the operation is told from the fields
     said = infotext.read(infotext.write(values, facts, 512, 640, "tiny"))
     assert said.pop("operation") == operation
     assert said.pop("model") == "tiny"
