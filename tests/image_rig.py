@@ -38,7 +38,7 @@ class Models:
     def __init__(self, *loaded: Loaded):
         self.loaded: dict[str, Any] = {one.info.id: one for one in loaded}
         self.files: dict[str, Path] = {}
-        self.used: list[str] = []
+        self.used: dict[str, ModelInfo] = {}
 
     def info(self, ref: str) -> ModelInfo:
         if ref in self.files:
@@ -48,7 +48,7 @@ class Models:
     @contextlib.contextmanager
     def use(self, ref: str, load: Callable[[ModelInfo], Any], *, key: str = "") -> Iterator[Any]:
         del key
-        self.used.append(ref)
+        self.used[ref] = self.info(ref)
         if ref not in self.loaded:
             self.loaded[ref] = load(self.info(ref))
         yield self.loaded[ref]

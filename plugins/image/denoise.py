@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from studio.sdk.operation import JobCancelled, JobContext
+from studio.sdk.operation import JobCancelled
 
 from . import conditioning
 from .decoding import broken, decode
@@ -39,7 +39,7 @@ class Leaving(Exception):
 class Easel:
     """One pass of a job. gone: numbers of pictures that are finished or were dropped. frames: their last previews."""
 
-    def __init__(self, loaded: Any, ctx: JobContext, plan: Plan, finished: Callable[[Finished], None], start: Any):
+    def __init__(self, loaded: Any, ctx: Any, plan: Plan, finished: Callable[[Finished], None], start: Any):
         self.loaded, self.ctx, self.plan, self._finished, self.start = loaded, ctx, plan, finished, start
         self.layout = Layout.of(loaded, plan.width, plan.height)
         self.previewer = Previewer(loaded, self.layout)
@@ -80,7 +80,7 @@ class Batch:
         self._use, self._call = self.plan.use, dict(self.plan.call)
         self._latents: Tensor | None = None
         self._generators = [generator_of(wanted.seed) for wanted in items]
-        self._scheduler = self._made_scheduler()
+        self._scheduler: Any = self._made_scheduler()
         self._done = 0
         mark = easel.start[1] if easel.start else None
         self._share = self._begun = mark.step / max(1, mark.steps) if mark else 0.0

@@ -41,6 +41,11 @@ class Held:
     eta: float | None = None
     seen: Seen | None = None
     whole: Tensor
+    config: Any
+    sigmas: Any
+    alphas_cumprod: Any
+    timesteps: Any
+    order: int
     _course: Tensor
     _course_at = 0
     _again: int | None = None

@@ -103,7 +103,7 @@ def _schedule_options(schedule: str, prediction: str) -> dict[str, Any]:
 
 def _flow_curve(config: dict[str, Any], options: dict[str, Any], schedule: str) -> Any:
     """diffusers' flow scheduler, from which the solvers that are not made for flows take their noise levels."""
-    from diffusers import FlowMatchEulerDiscreteScheduler as Curve
+    from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler as Curve
 
     values = _fitting(config, options, Curve, Curve.__name__)
     if schedule in SHAPES:
@@ -157,7 +157,7 @@ class Aligned:
     levels = "StableDiffusionSigmas"
 
     def _convert_to_exponential(self, in_sigmas: Any, num_inference_steps: int) -> np.ndarray:
-        from diffusers.schedulers import AysSchedules
+        from diffusers.schedulers.scheduling_utils import AysSchedules
 
         table = np.array(AysSchedules[self.levels][:-1])
         places = np.linspace(0, 1, num_inference_steps)
@@ -182,11 +182,11 @@ def _curved(schedule: str) -> type:
 
     class Curved:
         def set_timesteps(self: Any, *args: Any, **kwargs: Any) -> None:
-            from diffusers import EulerDiscreteScheduler
+            from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
 
             super().set_timesteps(*args, **kwargs)  # type: ignore[misc]
             between = [one for one in type(self).__mro__ if one in (Aligned, AlignedXl)][:1]
-            curve = type("Curve", (*between, EulerDiscreteScheduler), {})
+            curve: Any = type("Curve", (*between, EulerDiscreteScheduler), {})
             known = curve._get_init_keys(curve)
             values = {key: value for key, value in self.config.items() if key in known}
             values |= {SHAPES.get(schedule, "use_exponential_sigmas"): True}
@@ -235,10 +235,11 @@ class Adams:
     ) -> Any:
         if self.step_index is None:
             self._init_step_index(timestep)
-        level, following = self.sigmas[self.step_index], self.sigmas[self.step_index + 1]
+        place: Any = self.step_index
+        level, following = self.sigmas[place], self.sigmas[place + 1]
         self.directions = [self._direction(model_output.float(), sample.float(), level), *self.directions][:4]
         weights = self.WEIGHTS[len(self.directions) - 1]
-        mean = sum(weight * one for weight, one in zip(weights, self.directions, strict=True))
+        mean: Any = sum(weight * one for weight, one in zip(weights, self.directions, strict=True))
         moved = (sample.float() + (following - level) * mean).to(model_output.dtype)
         self._step_index += 1
         return (moved,)

@@ -30,12 +30,13 @@ BYTES_A_PIXEL = 1400
 at 1024 x 1024 px as about 1.4 GiB a picture."""
 
 
-def paint(loaded: Any, ctx: JobContext, plan: Plan, finished: Callable[[Finished], None]) -> None:
-    """Paints the plan's pictures; `finished` is told each as soon as it is decoded.
+def paint(loaded: Any, ctx: Any, plan: Plan, finished: Callable[[Finished], None]) -> None:
+    """Paints the plan's pictures; `finished` is told each as soon as it is decoded. ctx: the job, or a Part of it.
 
     Raises StudioError in words; JobCancelled after `finished` was given what there is of the pictures in work.
     """
     _check(plan)
+    plan = _at_least_one_step(plan)
     start: tuple[Tensor, Mark] | None = None
     if plan.start_latents is not None:
         start = read_start(plan.start_latents)
@@ -76,6 +77,14 @@ def _painted(batch: Batch, easel: Easel, together: list[Wanted], size: int) -> i
     half = max(1, len(together) // 2)
     easel.ctx.note(rung=f"{half} at once")
     return half
+
+
+def _at_least_one_step(plan: Plan) -> Plan:
+    """So little strength that no step would be left of the plan's is taken as one step's."""
+    strength = plan.call.get("strength")
+    if strength is None or int(plan.steps * strength) >= 1:
+        return plan
+    return replace(plan, call={**plan.call, "strength": min(1.0, (1 + 1e-9) / plan.steps)})
 
 
 def _check(plan: Plan) -> None:

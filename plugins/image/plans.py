@@ -69,7 +69,7 @@ class Finished:
     number: int
     image: Image.Image
     facts: dict[str, Any]
-    latents: Tensor | None = None
+    latents: Any = None
 
 
 def plan_items(params: Any, data: Path | None = None) -> tuple[Wanted, ...]:
