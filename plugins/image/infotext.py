@@ -45,8 +45,10 @@ def write(params: Mapping[str, Any], facts: Mapping[str, Any], width: int, heigh
     `guidance`, `sampler`, `schedule`, `operation`, `model_hash`, `lora_hashes` and `inversion_hashes`
     (name -> hash). What facts do not say is taken from params.
     """
-    own = ("prompt", "negative", "seed", "variation_seed", "guidance", "sampler", "schedule", "steps")
+    own = ("prompt", "negative", "seed", "variation_seed", "guidance", "sampler", "schedule")
     values = {**params, **{name: facts[name] for name in own if facts.get(name) is not None}}
+    if not values.get("variation"):
+        values["variation_seed"] = None  # says nothing without a strength
     operation = str(facts.get("operation") or fields.operation_of(params))
     settings = fields.settings(values, facts, operation, width, height, model)
     prompt, negative = str(values.get("prompt") or ""), str(values.get("negative") or "")
