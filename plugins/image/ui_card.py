@@ -23,6 +23,9 @@ GAP = 8
 WORDS_WIDE = 250
 PROMPT_SHOWN = 280
 LEAST = 96
+PAIR = 2 * 128 + GAP
+"""Room for two tiles side by side."""
+
 TITLES = {
     "image.generate": "Create",
     "image.transform": "Transform",
@@ -39,7 +42,8 @@ def shape(width: int, count: int, side: int) -> tuple[int, int, bool]:
     count, side = max(1, count), max(LEAST, min(side, inside))
     if count * (side + GAP) - GAP <= inside - WORDS_WIDE - 2 * GAP:
         return count, side, True
-    columns = min(count, max(1, round((inside + GAP) / (side + GAP))))
+    least = 2 if inside >= PAIR else 1
+    columns = min(count, max(least, round((inside + GAP) / (side + GAP))))
     rows = -(-count // columns)
     columns = -(-count // rows)  # as even as it goes: six are three and three, not four and two
     return columns, min(side * 5 // 4, (inside - (columns - 1) * GAP) // columns), False

@@ -12,7 +12,6 @@ from studio.kit.pictures import Pictures
 from studio.kit.session import Session
 from studio.sdk.artifact import Recipe
 
-from . import foreign
 from .ui_batches import Batch
 from .ui_layout import ImageLayout
 from .ui_modes import MODES, OF_OPERATION
@@ -62,6 +61,8 @@ class Drop(QObject):
         self._session.spawn(self._take(path))
 
     async def _take(self, path: Path) -> None:
+        from . import foreign  # read when it is needed first: the panel opens sooner
+
         try:
             answer = await self._session.call("picture.read", path=str(path))
             models = await self._session.models()
@@ -84,29 +85,29 @@ class Drop(QObject):
 
     # just a picture --------------------------------------------------------------------------
 
-    def _check(self, path: Path) -> None:
+    def _check(self, path: Path, told: str = "It holds no recipe that is known here.") -> None:
         """Looks whether it is a picture at all, before it becomes an input."""
 
         def then(image: QImage, problem: str) -> None:
             if image.isNull():
-                told = f"{problem[:1].upper()}{problem[1:]}."
-                self._ui.taken.say(f"{path.name} cannot be read as a picture", (told,), level="error")
+                why = f"{problem[:1].upper()}{problem[1:]}."
+                self._ui.taken.say(f"{path.name} cannot be read as a picture", (why,), level="error")
             else:
-                self._use(path)
+                self._use(path, told)
 
         self._pictures.load(path, QSize(64, 64), then)
 
     def use(self, path: Path) -> None:
         """A picture to work on, whatever it says of its making."""
-        self._check(path)
+        self._check(path, "What it says of its making is left alone.")
 
     def _user(self, path: Path | None) -> Any:
-        return (lambda: self._use(path)) if path is not None else None
+        return (lambda: self._use(path, "Its settings are left alone.")) if path is not None else None
 
-    def _use(self, path: Path) -> None:
+    def _use(self, path: Path, told: str) -> None:
         self._settings.use_picture(str(path))
         title = self._ui.forms.mode.title
-        self._ui.taken.say(f"{path.name} is the picture of {title}", ("It holds no recipe that is known here.",))
+        self._ui.taken.say(f"{path.name} is the picture of {title}", (told,))
 
 
 def _fields(session: Session, operation: str) -> Any:

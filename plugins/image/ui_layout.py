@@ -33,7 +33,7 @@ from .ui_viewer import Viewer
 
 PROMPT_WIDE = 2400
 SMALLEST, LARGEST = 112, 512
-LOWEST = 160
+LEAST = QSize(240, 160)
 CANVAS = 0.58
 STARTER = (
     "is a small starter model that has seen only emoji of 64 pixels. It works at once and offline; "
@@ -47,10 +47,10 @@ VIEWS = (
 
 
 class _Pages(QStackedWidget):
-    """As low as the window wants: a page that needs more room than there is shows less."""
+    """As small as the window wants: a page that needs more room than there is shows less."""
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(super().minimumSizeHint().width(), LOWEST)
+        return LEAST
 
 
 class ImageLayout(QWidget):
@@ -131,7 +131,7 @@ class ImageLayout(QWidget):
         self.pages = _Pages()
         self.work = QSplitter(Qt.Orientation.Horizontal)
         self.work.setChildrenCollapsible(False)
-        self._results = QStackedWidget()
+        self._results = _Pages()
         self._results.addWidget(self.grid)
         self._results.addWidget(self.empty)
         self.work.addWidget(self.side)
@@ -177,7 +177,7 @@ class ImageLayout(QWidget):
         super().resizeEvent(event)
         room = event.size().width() - self._session.theme.shape("size", "column")
         side = max(self._three, (room - PROMPT_WIDE) // 2)
-        self._note.setContentsMargins(self._three, 0, self._three, 0)
+        self._note.setContentsMargins(self._three, 0, self._three, self._one)
         self._foot.setContentsMargins(side, self._one, side, self._two)
 
     def show_side(self, on: bool) -> None:

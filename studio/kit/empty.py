@@ -36,7 +36,7 @@ class EmptyState(QWidget):
         self.button = push_button("", primary=True)
         middle = Qt.AlignmentFlag.AlignHCenter
         inner = QWidget()
-        inner.setFixedWidth(WIDTH)
+        inner.setMaximumWidth(WIDTH)
         column = QVBoxLayout(inner)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
@@ -51,7 +51,7 @@ class EmptyState(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(24, 24, 24, 24)
         row.addStretch(1)
-        row.addWidget(inner)
+        row.addWidget(inner, 1000)  # as wide as it may be; less where there is less room
         row.addStretch(1)
         self.button.clicked.connect(self._pressed)
         self.show_words(title, detail, button)
