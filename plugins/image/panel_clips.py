@@ -259,6 +259,7 @@ class ClipsPanel(Panel):
         return self.back() or self.deeds.stop_one()
 
     def focus_prompt(self) -> None:
+        self.back()
         if self.ui.stops.isVisible():
             self.ui.stops.focus()
         else:

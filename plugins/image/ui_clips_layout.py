@@ -104,7 +104,8 @@ class ClipsLayout(QWidget):
         self.pages = QStackedWidget()
         for page in (self.grid, self.empty, self.page):
             self.pages.addWidget(page)
-        foot = QVBoxLayout()
+        self.foot = QWidget()
+        foot = QVBoxLayout(self.foot)
         foot.setContentsMargins(self._three, self._one, self._three, self._two)
         foot.setSpacing(4)
         for part in (self.stops, self.prompt, self.negative):
@@ -115,7 +116,7 @@ class ClipsLayout(QWidget):
         column.addLayout(second)
         column.addLayout(note)
         column.addWidget(self.pages, 1)
-        column.addLayout(foot)
+        column.addWidget(self.foot)
         return column
 
     def _zoom(self) -> StillSlider:
@@ -153,6 +154,7 @@ class ClipsLayout(QWidget):
         """The clip that is large, or the results."""
         self.pages.setCurrentWidget(self.page if on else self.empty if self._empty else self.grid)
         self.zoom.setVisible(not on)
+        self.foot.setVisible(not on)
 
     @property
     def large(self) -> bool:

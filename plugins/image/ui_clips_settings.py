@@ -94,12 +94,19 @@ class ClipSettings(QObject):
         follow(ui.forms.current, mode, family)
         why = reasons(mode, family)
         ui.negative.set_available("negative" not in why, why.get("negative", ""))
-        ui.show_cannot(why.get("model", ""))
+        ui.show_cannot(why.get("model", "") or self._no_model())
         values = ui.forms.current.value()
         ui.sizes.show_family(family)
         ui.sizes.show_size(int(values.get("width") or 0), int(values.get("height") or 0))
         ui.stops.set_loop(bool(values.get("loop")))
         ui.fit.check(self.asked())
+
+    def _no_model(self) -> str:
+        """Where no model can make clips, what to do about it."""
+        mode = self._ui.forms.mode
+        if mode.id == TRAVEL or self._entries.get(mode.capability, True):
+            return ""
+        return "There is no video model yet. Add the folder of one in Models; Travel works with any picture model."
 
     def _on_switched(self, id: str) -> None:
         mode = MODES[id]

@@ -4,15 +4,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QFocusEvent, QKeyEvent, QValidator
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QFocusEvent, QIntValidator, QKeyEvent, QValidator
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLineEdit,
     QPlainTextEdit,
     QScrollArea,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -22,7 +21,7 @@ from studio.kit.theme import Theme
 from studio.sdk.params import SEED_LIMIT
 
 Stop = dict[str, Any]
-WIDE, HIGH = 220, 148
+WIDE, HIGH = 236, 148
 MOST_STOPS, MOST_FRAMES = 32, 500
 LEAST = 2
 
@@ -64,14 +63,10 @@ class StopCard(QFrame):
         self.title = label(small=True, muted=True)
         self.text = StopText()
         self.seed = QLineEdit()
-        self.seed.setPlaceholderText("clip's own")
+        self.seed.setPlaceholderText("same")
         self.seed.setValidator(_Seeds(self.seed))
-        self.seed.setFixedWidth(88)
-        self.frames = QSpinBox()
-        self.frames.setRange(1, MOST_FRAMES)
-        self.frames.setFixedWidth(62)
-        self.frames.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
-        self.frames.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.seed.setMinimumWidth(56)
+        self.frames = FramesEdit()
         name(self.frames, "Frames on the way to the next stop", "Pictures on the way to the next stop")
         self.buttons = {
             what: tool_button(title, icon=theme.icon(f"mdi6.{icon}"))
@@ -85,7 +80,7 @@ class StopCard(QFrame):
         self._build()
         self.text.textChanged.connect(self.edited)
         self.seed.textEdited.connect(lambda _text: self.edited.emit())
-        self.frames.valueChanged.connect(lambda _value: self.edited.emit())
+        self.frames.edited.connect(self.edited)
         for what, button in self.buttons.items():
             button.clicked.connect(partial(self._ask, what))
 
@@ -99,8 +94,8 @@ class StopCard(QFrame):
         foot = QHBoxLayout()
         foot.setSpacing(4)
         foot.addWidget(label("Seed", small=True))
-        foot.addWidget(self.seed)
-        foot.addStretch(1)
+        foot.addWidget(self.seed, 1)
+        foot.addSpacing(4)
         self.way = label("Frames", small=True)
         foot.addWidget(self.way)
         foot.addWidget(self.frames)
@@ -145,6 +140,43 @@ class StopCard(QFrame):
 
     def _ask(self, what: str, _checked: bool = False) -> None:
         self.asked.emit(what)
+
+
+class FramesEdit(QLineEdit):
+    """A number of frames; ↑ and ↓ count. edited: it is another number now."""
+
+    edited = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._value = 12
+        self.setFixedWidth(52)
+        self.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.setValidator(QIntValidator(1, MOST_FRAMES, self))
+        self.textEdited.connect(self._typed)
+        self.editingFinished.connect(lambda: self.setValue(self._value))
+
+    def value(self) -> int:
+        return self._value
+
+    def setValue(self, value: int) -> None:
+        self._value = max(1, min(MOST_FRAMES, value))
+        if self.text() != str(self._value):
+            self.setText(str(self._value))
+
+    def _typed(self, _text: str) -> None:
+        if self.hasAcceptableInput():
+            self._value = int(self.text())
+            self.edited.emit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        by = {Qt.Key.Key_Up: 1, Qt.Key.Key_Down: -1, Qt.Key.Key_PageUp: 10, Qt.Key.Key_PageDown: -10}
+        step = by.get(Qt.Key(event.key()), 0)
+        if step:
+            self.setValue(self._value + step)
+            self.edited.emit()
+            return
+        super().keyPressEvent(event)
 
 
 class _Seeds(QValidator):
@@ -235,7 +267,8 @@ class StopsStrip(QWidget):
         self._row.insertWidget(at, card)
 
     def _reveal(self, card: StopCard) -> None:
-        self.area.ensureWidgetVisible(card, 8, 0)
+        """Once a card that was only just added has its place."""
+        QTimer.singleShot(0, card, lambda: self.area.ensureWidgetVisible(card, 8, 0))
 
     def _edited(self, at: int) -> None:
         self._value[at] = self.cards[at].value()
