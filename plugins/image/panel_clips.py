@@ -86,6 +86,7 @@ class ClipsPanel(Panel):
         ui.stops.submitted.connect(self.generate)
         ui.stop.clicked.connect(self.deeds.stop_one)
         ui.density_changed.connect(self.density_chosen)
+        ui.forms.switched.connect(lambda _mode: self._update_buttons())
 
     def _make_card(self, id: str) -> ClipCard:
         return ClipCard(id, self.batches.get, self.thumbs, self.session.theme, self.ui.grid.side)

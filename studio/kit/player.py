@@ -15,9 +15,6 @@ from studio.kit.playback import SPEEDS, Playback
 from studio.kit.surface import label, name, tool_button
 from studio.kit.theme import Theme
 
-SMOOTH_BELOW = 4
-"""Pixels of small pictures stay square when they are shown this many times larger or more."""
-
 
 class Stage(QWidget):
     """The picture as large as it fits. clicked: the mouse was pressed on it. left: a double click."""
@@ -54,8 +51,7 @@ class Stage(QWidget):
             size = QSize(self._image.size()).scaled(self.size(), Qt.AspectRatioMode.KeepAspectRatio)
             place = QRectF(0, 0, size.width(), size.height())
             place.moveCenter(QRectF(self.rect()).center())
-            smooth = size.width() < SMOOTH_BELOW * self._image.width()
-            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smooth)
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
             if self._image.hasAlphaChannel():
                 draw_checkers(painter, place, place.topLeft(), self._theme)
             painter.drawImage(place, self._image)
