@@ -3,6 +3,8 @@
 Reads /proc and `resource`; asks torch only when somebody else imported it and uses a device.
 """
 
+import contextlib
+import ctypes
 import os
 import re
 import sys
@@ -16,6 +18,7 @@ except ImportError:  # Windows has no such module.
     resource = None
 
 SHARE = 0.8
+M_ARENA_MAX = -8
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,27 @@ def peak() -> int:
         return int(found[1]) * 1024 if found else _max_resident()
     except OSError:
         return _max_resident()
+
+
+def settle_allocator() -> None:
+    """Lets all threads of this process share one pool of memory; to be called before there are several.
+
+    Every job has a thread of its own. With glibc's pool for each of them, a model leaves holes in another pool
+    every time it is loaded, and the process grows from switch to switch by a tenth of the model.
+    """
+    _glibc("mallopt", M_ARENA_MAX, 1)
+
+
+def give_back() -> None:
+    """Returns what the allocator keeps for later to the system."""
+    _glibc("malloc_trim", 0)
+
+
+def _glibc(name: str, *values: int) -> None:
+    """Calls what only glibc has."""
+    if sys.platform == "linux":
+        with contextlib.suppress(AttributeError, OSError):
+            getattr(ctypes.CDLL(None), name)(*values)
 
 
 def words(size: int) -> str:

@@ -193,6 +193,7 @@ class Residency:
                 gone.thing = None  # whoever still looks at the list must not keep it alive
             gc.collect()
             _empty_cache()
+            memory.give_back()
 
 
 class JobModels:
