@@ -13,6 +13,9 @@ from studio.errors import StudioError
 
 Box = tuple[int, int, int, int]
 
+LONGEST = 8
+"""Times a model's own side, that a part it paints may be long."""
+
 
 @dataclass(frozen=True, slots=True)
 class Area:
@@ -95,9 +98,19 @@ def around(blend: np.ndarray, context: int) -> Box:
 
 
 def paint_size(box: Box, native: int, multiple: int) -> tuple[int, int]:
-    """The size at which a model of `native` pixels a side paints the box: its shape, the model's area."""
+    """The size at which a model of `native` pixels a side paints the box: its shape, the model's area.
+
+    Raises StudioError code "shape" for a strip so long that nothing would be seen in it.
+    """
     width, height = box[2] - box[0], box[3] - box[1]
     scale = native / (width * height) ** 0.5
+    if max(width, height) * scale > LONGEST * native:
+        raise StudioError(
+            "This is too long a strip to paint",
+            f"It has {width:,} × {height:,} px; one side may be {LONGEST**2} times as long as the other.",
+            "Cut it shorter first.",
+            code="shape",
+        )
     # A very long strip keeps a side that the model can see anything in.
     least = max(multiple, native // 4 // multiple * multiple)
     return tuple(max(least, round(side * scale / multiple) * multiple) for side in (width, height))  # type: ignore[return-value]

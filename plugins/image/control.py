@@ -105,7 +105,9 @@ def _check(loaded: Any, control: Control) -> None:
 
 def _map(control: Control, ctx: JobContext, width: int, height: int) -> Image.Image:
     """The map at the size of the picture that is painted."""
-    picture = read_picture(ctx.input(control.picture)).resize((width, height), Image.Resampling.LANCZOS)
+    picture = read_picture(ctx.input(control.picture), "picture of a control").resize(
+        (width, height), Image.Resampling.LANCZOS
+    )
     return picture if control.map == "given" else maps.make(control.map, picture, ctx, reader=control.reader)
 
 

@@ -50,6 +50,13 @@ class Layout:
             return (1, 1, self.channels, self.high, self.wide)
         return (1, self.channels, self.high, self.wide)
 
+    @property
+    def in_loop(self) -> tuple[int, ...]:
+        """Of one picture's latents, as the loop shows them."""
+        if self.family in PACKED or self.family == "flux2":
+            return (1, (self.high // 2) * (self.wide // 2), self.channels * 4)
+        return (1, self.channels, self.high, self.wide)
+
     def given(self, noise: Tensor) -> Tensor:
         """Noise of `shape` as the pipeline's argument `latents`."""
         if self.family not in PACKED:

@@ -16,6 +16,7 @@ from studio.sdk.operation import JobContext
 from . import conditioning
 from .decoding import free, out_of_memory, room
 from .denoise import Batch, Easel
+from .layout import Layout
 from .plans import Finished, Plan, Wanted, plan_items, without_picture
 from .regional import region_words, regional
 from .steps import Mark, check_start, read_start
@@ -40,7 +41,7 @@ def paint(loaded: Any, ctx: Any, plan: Plan, finished: Callable[[Finished], None
     start: tuple[Tensor, Mark] | None = None
     if plan.start_latents is not None:
         start = read_start(plan.start_latents)
-        check_start(start[1], loaded.family, plan.width, plan.height)
+        check_start(start[1], start[0], loaded.family, Layout.of(loaded, plan.width, plan.height))
         plan = _begun(plan)
     easel = Easel(loaded, ctx, plan, finished, start)
     todo = _with_words(loaded, ctx, plan)

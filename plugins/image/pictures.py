@@ -3,6 +3,7 @@
 Only formats that need no other program are opened; what a picture says about itself is never trusted.
 """
 
+import re
 import warnings
 from pathlib import Path
 
@@ -14,16 +15,19 @@ from studio.errors import StudioError
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 MOST_PIXELS = 120_000_000
 LEAST_SIDE = 4
+KEPT = re.compile(r"[0-9a-f]{64}")
+"""The name of a kept copy of an input, which says nothing to people."""
+
 SAME_SHAPE = 0.02
 """How far the shapes of picture and mask may differ, as a share, for the mask to be scaled to the picture."""
 
 
-def read_picture(path: Path) -> Image.Image:
+def read_picture(path: Path, what: str = "picture") -> Image.Image:
     """The picture as 8-bit RGB, turned as its camera says, its first frame, over white where it is transparent.
 
-    Raises StudioError code "broken-picture".
+    what: which of a job's pictures it is, for the message. Raises StudioError code "broken-picture".
     """
-    return _over_white(_read(path))
+    return _over_white(_read(path, what))
 
 
 def read_mask(path: Path, size: tuple[int, int]) -> np.ndarray:
@@ -32,7 +36,7 @@ def read_mask(path: Path, size: tuple[int, int]) -> np.ndarray:
     A picture with real transparency is a mask by its alpha, another by its brightness. One of another size is
     scaled when its shape is the same. Raises StudioError code "mask" for another shape and for an empty mask.
     """
-    found = _read(path)
+    found = _read(path, "mask")
     alpha = np.asarray(found.getchannel("A")) if "A" in found.getbands() else None
     drawn = found.getchannel("A") if alpha is not None and alpha.min() != alpha.max() else found.convert("L")
     if drawn.size != size:
@@ -57,38 +61,39 @@ def _fitted(mask: Image.Image, size: tuple[int, int]) -> Image.Image:
     return mask.resize(size, Image.Resampling.BILINEAR)
 
 
-def _read(path: Path) -> Image.Image:
+def _read(path: Path, what: str) -> Image.Image:
     """The first frame as 8-bit L, LA, RGB or RGBA."""
+    named = f"This {what} cannot be used", "" if KEPT.match(path.stem) else f"{path.name}: "
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what Pillow warns, the size is judged here
             with Image.open(path, formats=FORMATS) as picture:
-                _check_size(path, picture.size)
+                _check_size(named, picture.size)
                 picture.load()
                 return _eight_bit(_turned(picture))
     except StudioError:
         raise
     except UnidentifiedImageError:
-        raise _broken(path, "It is no picture of a kind that is read (PNG, JPEG, WebP, GIF, BMP, TIFF).") from None
+        raise _broken(named, "It is no picture of a kind that is read (PNG, JPEG, WebP, GIF, BMP, TIFF).") from None
     except Image.DecompressionBombError as error:
-        raise _broken(path, str(error)) from None
+        raise _broken(named, str(error)) from None
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - decoders raise whatever a damaged file makes them
-        raise _broken(path, f"It is damaged or cut short: {str(error) or type(error).__name__}") from None
+        raise _broken(named, f"It is damaged or cut short: {str(error) or type(error).__name__}") from None
 
 
-def _check_size(path: Path, size: tuple[int, int]) -> None:
+def _check_size(named: tuple[str, str], size: tuple[int, int]) -> None:
     width, height = size
     if width * height > MOST_PIXELS:
         raise _broken(
-            path,
+            named,
             f"It has {width:,} × {height:,} pixels, {width * height / 1e6:,.0f} million; "
             f"{MOST_PIXELS / 1e6:,.0f} million are the limit.",
             "Make it smaller first.",
         )
     if min(size) < LEAST_SIDE:
-        raise _broken(path, f"It has {width:,} × {height:,} pixels; {LEAST_SIDE} a side are the least.", "")
+        raise _broken(named, f"It has {width:,} × {height:,} pixels; {LEAST_SIDE} a side are the least.")
 
 
 def _turned(picture: Image.Image) -> Image.Image:
@@ -118,5 +123,6 @@ def _over_white(picture: Image.Image) -> Image.Image:
     return Image.alpha_composite(ground, picture.convert("RGBA")).convert("RGB")
 
 
-def _broken(path: Path, detail: str, hint: str = "Choose another picture.") -> StudioError:
-    return StudioError("This picture cannot be used", f"{path.name}: {detail}", hint, code="broken-picture")
+def _broken(named: tuple[str, str], detail: str, hint: str = "Choose another picture.") -> StudioError:
+    """named: the title, and the file's name where people gave it one."""
+    return StudioError(named[0], named[1] + detail, hint, code="broken-picture")

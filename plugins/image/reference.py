@@ -72,7 +72,7 @@ def _looked_at(loaded: Any, ctx: JobContext, references: list[Reference], pictur
             "Choose an IP-Adapter for it, or a model such as Flux 2, Flux Kontext or Qwen-Image-Edit.",
             code="reference",
         )
-    pictures = [read_picture(ctx.input(reference.picture)) for reference in references]
+    pictures = [read_picture(ctx.input(reference.picture), "reference picture") for reference in references]
     shown = [picture, *pictures] if picture is not None else pictures
     if len(shown) == 1:
         return Referred({"image": shown[0]}, looks=True)
@@ -101,7 +101,7 @@ def _adapted(loaded: Any, ctx: JobContext, references: list[Reference]) -> Itera
         ready = _ready(loaded, weights)
         switch = _Switch(loaded.parts["unet"], ready, [float(reference.weight) for reference in references])
         stack.enter_context(ctx.around_baton(switch.on, switch.off))
-        pictures = [read_picture(ctx.input(reference.picture)) for reference in references]
+        pictures = [read_picture(ctx.input(reference.picture), "reference picture") for reference in references]
         yield Referred(
             {"ip_adapter_image": pictures},
             {"image_encoder": encoder.model, "feature_extractor": encoder.processor},

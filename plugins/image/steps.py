@@ -5,17 +5,24 @@ Owns `<picture>-<step>.safetensors` (the latents of one picture, with what is ne
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from studio.errors import StudioError
 
+from .layout import Layout
+
 log = logging.getLogger(__name__)
+SPACES = ("ve", "vp", "flow")
+LARGEST, MOST_STEPS, HIGHEST = 16_384, 10_000, 1e5
+"""Of what a file may say: pixels a side, steps, noise level (a few hundred with the widest schedules)."""
 
 
 @dataclass(frozen=True)
@@ -66,27 +73,45 @@ def read_start(path: Path) -> tuple[Tensor, Mark]:
             latents = file.get_tensor("latents")
         kinds = Mark.__dataclass_fields__
         mark = Mark(**{name: _as(kinds[name].type, values[name]) for name in kinds})
+        _check(mark, latents)
     except (SafetensorError, KeyError, ValueError, OSError) as error:
         raise StudioError(
             "There is nothing to go on from in this file",
-            f"{path.name} is no file of latents between two steps ({type(error).__name__}).",
+            f"The file is none of latents between two steps ({type(error).__name__}).",
             "Choose a step of a picture that was painted here.",
             code="latents",
         ) from None
     return latents, mark
 
 
-def check_start(mark: Mark, family: Any, width: int, height: int) -> None:
-    """Raises StudioError code "latents" when a picture of this family and size cannot go on from it."""
+def _check(mark: Mark, latents: Tensor) -> None:
+    """Raises ValueError for what no painting writes."""
+    numbers = latents.is_floating_point() and bool(torch.isfinite(latents).all())
+    sized = 0 < mark.width <= LARGEST and 0 < mark.height <= LARGEST
+    if not (numbers and sized and 0 < mark.step <= mark.steps <= MOST_STEPS):
+        raise ValueError("out of range")
+    if mark.space not in SPACES or not 0 < mark.level < HIGHEST:
+        raise ValueError("no noise level")
+
+
+def check_start(mark: Mark, latents: Tensor, family: Any, layout: Layout) -> None:
+    """Raises StudioError code "latents" when a picture of this family and layout cannot go on from it."""
+    width, height = layout.wide * layout.scale, layout.high * layout.scale
     wrong = ""
     if mark.family != family.id:
         wrong = f"It was painted with a model of the family {mark.family}; this one is {family.title}."
     elif (mark.width, mark.height) != (width, height):
         wrong = f"It is {mark.width} × {mark.height} px; asked is {width} × {height} px."
+    elif tuple(latents.shape) != layout.in_loop:
+        wrong = f"It holds latents of {_times(latents.shape)}; this model's are {_times(layout.in_loop)}."
     if wrong:
         raise StudioError(
             "Painting cannot go on from this step", wrong, "Choose the same family and size.", code="latents"
         )
+
+
+def _times(shape: Sequence[int]) -> str:
+    return " × ".join(map(str, shape))
 
 
 def _as(kind: Any, value: str) -> Any:
