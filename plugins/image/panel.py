@@ -1,7 +1,7 @@
 """The image panel: say what is to be seen, watch it being painted, steer it, keep and change the good ones.
 
-Composes the layout, and carries the engine's events to the batches. What is set lives in `ui_modes` and the
-kit's desk, batches in `ui_batches`, what can be done with them in `ui_deeds`, what is dropped in `ui_drop`.
+Composes the layout and its parts. What is set lives in `ui_settings`, `ui_modes` and the kit's desk, batches in
+`ui_batches`, what the engine tells of them in `ui_feed`, what can be done with them in `ui_deeds`.
 """
 
 from pathlib import Path
@@ -15,7 +15,6 @@ from studio.kit.desk import Desk
 from studio.kit.panel import EventLike, Panel
 from studio.kit.session import Session
 from studio.kit.thumbs import Thumbs
-from studio.kit.turns import ON_WORKER
 from studio.sdk.artifact import Recipe
 from studio.sdk.manifest import PanelEntry
 from studio.sdk.params import Params
@@ -25,6 +24,7 @@ from .ui_batches import Batch, Batches
 from .ui_card import BatchCard
 from .ui_deeds import Deeds
 from .ui_drop import PICTURES, Drop
+from .ui_feed import Feed
 from .ui_layout import ImageLayout
 from .ui_modes import MODES, OF_OPERATION
 from .ui_pages import Pages
@@ -32,7 +32,6 @@ from .ui_settings import Settings
 from .ui_table import TablePage
 
 EXAMPLE = "red apple"
-PAGE = 200
 
 
 class ImagePanel(Panel):
@@ -42,11 +41,6 @@ class ImagePanel(Panel):
         super().__init__(session, entry)
         self.batches = Batches(entry.id)
         self.thumbs = Thumbs(self)
-        self._busy_elsewhere = False
-        self._connected = False
-        self._forget: list[str] = []
-        self._total = 0
-        self._loading = False
         self._place: dict[str, Any] = {}
         self.ui = ImageLayout(entry.title, session, self._make_card, lambda: self.settings.values())
         column = QVBoxLayout(self)
@@ -57,9 +51,10 @@ class ImagePanel(Panel):
         self.desk = Desk(ui.forms, parts, session.undo, self, unkept=("mode",))
         self.settings = Settings(session, ui, self.desk, self)
         self.deeds = Deeds(session, entry.id, self.batches, self.desk, self)
+        self.feed = Feed(session, entry.id, self.batches, self.deeds, self.thumbs, self)
         self.table = TablePage(session, f"{entry.id}.table", self._describe)
         ui.add_table(self.table)
-        self.pages = Pages(session, ui, self.batches, self.deeds, self.table, self)
+        self.pages = Pages(session, ui, self.batches, self.deeds, self.feed, self.table, self)
         self.drop = Drop(session, ui, self.desk, self.settings, self)
         self.desk.put({"prompt": EXAMPLE})
         self._connect()
@@ -76,8 +71,13 @@ class ImagePanel(Panel):
         deeds.sent.connect(self._send)
         self.drop.found.connect(self._found)
         ui.grid.asked.connect(deeds.act)
-        ui.grid.needs.connect(self._read)
-        ui.grid.near_end.connect(self._load_more)
+        ui.grid.needs.connect(self.feed.read)
+        ui.grid.near_end.connect(self.feed.load_more)
+        self.feed.changed.connect(self._show_all)
+        self.feed.touched.connect(lambda id, now: self._touch(id, now=now))
+        self.feed.turned.connect(self._update_buttons)
+        self.feed.loaded.connect(self._loaded)
+        self.feed.models.connect(self.settings.reload_models)
         ui.generate.clicked.connect(self.generate)
         ui.empty.acted.connect(self.generate)
         ui.prompt.submitted.connect(self.generate)
@@ -94,28 +94,13 @@ class ImagePanel(Panel):
     # the engine ------------------------------------------------------------------------------
 
     def attached(self) -> None:
-        self._connected = True
         self.table.attached()
-        self.session.spawn(self.session.call("prewarm", operation="image.generate"))
-        self.session.spawn(self._reload())
-        self._update_buttons()
+        self.feed.attach("image.generate")
 
     def lost(self) -> None:
-        self._connected = False
-        self._update_buttons()
+        self.feed.lose()
 
-    async def _reload(self) -> None:
-        """The history of this panel, as much of it as was on show, running jobs with what they show now."""
-        forget, self._forget = self._forget, []
-        await self.deeds.forget(forget)
-        for id in forget:
-            self.batches.remove(id)
-        answer = await self._page(0, max(PAGE, len(self.batches)))
-        self.batches.load(list(answer["jobs"]))
-        self.batches.forget_turns()
-        for job in (await self.session.call("jobs", states=sorted(ON_WORKER)))["jobs"]:
-            self.batches.note(job)
-        self._show_all()
+    def _loaded(self) -> None:
         for batch in self.batches:
             self._touch(batch.id)
         if self._place:
@@ -124,26 +109,6 @@ class ImagePanel(Panel):
         prompts = (batch.prompt for batch in self.batches if not batch.local)
         self.ui.prompt.set_history(dict.fromkeys(prompts))
         self.settings.reload_models()
-
-    async def _page(self, offset: int, limit: int) -> dict[str, Any]:
-        answer = await self.session.call("jobs", origin=self.entry.id, newest=True, offset=offset, limit=limit)
-        self._total = int(answer.get("total", 0))
-        return answer
-
-    def _load_more(self) -> None:
-        known = sum(not batch.local for batch in self.batches) + len(self.batches.hidden)
-        if self._connected and not self._loading and known < self._total:
-            self._loading = True
-            self.session.spawn(self._load_page(known))
-
-    async def _load_page(self, offset: int) -> None:
-        try:
-            answer = await self._page(offset, PAGE)
-        finally:
-            self._loading = False
-        for job in answer["jobs"]:
-            self.batches.take(job)
-        self._show_all()
 
     def _describe(self) -> tuple[str, type[Params], dict[str, Any]]:
         """What the table varies: the present mode's operation and values."""
@@ -159,35 +124,7 @@ class ImagePanel(Panel):
 
     def on_event(self, event: EventLike) -> None:
         self.table.on_event(event)
-        match event.kind:
-            case "job":
-                self._on_job(event.data)
-            case "progress" if batch := self.batches.get(event.job):
-                batch.step(event.data)
-                self._touch(batch.id)
-            case "preview" if batch := self.batches.get(event.job):
-                if batch.take_frames(event.frames):
-                    self._touch(batch.id)
-            case "queue":
-                self._busy_elsewhere = bool(event.data.get("running"))
-                self._update_buttons()
-            case "library":
-                self._on_library({*event.data.get("changed", ()), *event.data.get("removed", ())})
-            case "models":
-                self.settings.reload_models()
-
-    def _on_job(self, job: dict[str, Any]) -> None:
-        for id in self.batches.note(job):
-            self._touch(id)
-        known = self.batches.get(str(job.get("id", "")))
-        batch = self.batches.take(job)
-        if batch is None:
-            return
-        if known is None:
-            self._total += 1
-            self._show_all()
-        self._touch(batch.id, now=True)
-        self._update_buttons()
+        self.feed.on_event(event)
 
     def _on_settings(self) -> None:
         if self.table.isVisible():
@@ -197,23 +134,11 @@ class ImagePanel(Panel):
         self.ui.grid.touch(id, now=now)
         self.pages.touch(id)
 
-    def _on_library(self, ids: set[str]) -> None:
-        for batch, picture in self.batches.by_artifacts(ids):
-            self.thumbs.forget(picture.path)
-            self.session.spawn(self.deeds.read(batch, picture))
-
-    def _read(self, id: str) -> None:
-        """A card has come into being: what its files say of themselves is asked for, once."""
-        batch = self.batches.get(id)
-        for picture in batch.shown if batch is not None and batch.ended else ():
-            if picture.artifact and not picture.recipe and not picture.gone:
-                self.session.spawn(self.deeds.read(batch, picture))  # type: ignore[arg-type]
-
     # doing -----------------------------------------------------------------------------------
 
     def generate(self) -> None:
         """Asks for pictures with the present settings."""
-        if not self._connected:
+        if not self.feed.connected:
             return
         if self.pages.branching:
             self.pages.go_on()
@@ -280,7 +205,7 @@ class ImagePanel(Panel):
         unfinished = bool(self.batches.unfinished())
         newest = next((b for b in self.ui.grid.order() if b.seed is not None), None)
         self.ui.forms.set_last_seed(newest.seed if newest else None)
-        self.ui.show_busy(unfinished or self._busy_elsewhere, unfinished, self._connected)
+        self.ui.show_busy(unfinished or self.feed.busy_elsewhere, unfinished, self.feed.connected)
 
     # recipes and drafts ----------------------------------------------------------------------
 
@@ -324,8 +249,8 @@ class ImagePanel(Panel):
         if isinstance(draft.get("scroll"), dict):
             self._place = draft["scroll"]
         self.batches.deleted.update(str(id) for id in draft.get("deleted_pictures") or ())
-        self._forget = [str(id) for id in draft.get("deleted") or ()]
-        for id in self._forget:
+        self.feed.forgetting = [str(id) for id in draft.get("deleted") or ()]
+        for id in self.feed.forgetting:
             self.batches.hide(id)
         self._show_all()
 

@@ -1,13 +1,11 @@
 """What can be done with pictures and batches of the image panel. Asks the engine; touches no widget."""
 
 import random
-from pathlib import Path
 from typing import Any, Protocol
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QGuiApplication, QImage
 
-from studio.errors import StudioError
 from studio.kit.result_deeds import ResultDeeds
 from studio.kit.session import Session
 from studio.sdk.params import SEED_LIMIT
@@ -95,22 +93,6 @@ class Deeds(ResultDeeds[Batch]):
 
     def files(self, result: Batch) -> list[str]:
         return [picture.artifact for picture in result.shown if picture.artifact and not picture.gone]
-
-    # files -----------------------------------------------------------------------------------
-
-    async def read(self, batch: Batch, picture: Picture) -> None:
-        """Its own seed and settings; when the file is gone, that is said where the picture was."""
-        try:
-            item = await self._session.call("library.get", id=picture.artifact)
-        except StudioError as error:
-            picture.gone = "" if Path(picture.path).exists() else f"The file is gone. {error.title}."
-        else:
-            picture.recipe = dict(item.get("recipe") or {})
-            picture.trashed = bool(item.get("trashed"))
-            picture.path = str(item.get("path") or picture.path)
-            there = picture.trashed or Path(picture.path).exists()
-            picture.gone = "In the trash" if picture.trashed else "" if there else "The file is gone"
-        self.touched.emit(batch.id)
 
     # one picture -----------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from studio.kit.session import Session
 
 from .ui_batches import Batch, Batches, Picture
 from .ui_deeds import Deeds
+from .ui_feed import Feed
 from .ui_layout import ImageLayout
 from .ui_table import TablePage
 
@@ -22,11 +23,13 @@ class Pages(QObject):
         ui: ImageLayout,
         batches: Batches,
         deeds: Deeds,
+        feed: Feed,
         table: TablePage,
         parent: QObject | None = None,
     ):
         super().__init__(parent)
         self._session, self._ui, self._batches, self._deeds = session, ui, batches, deeds
+        self._feed = feed
         self._marked: tuple[str, int] = ("", -1)
         viewer = ui.viewer
         deeds.viewing.connect(self.view)
@@ -59,7 +62,7 @@ class Pages(QObject):
         batch = self._batches.invite(await self._session.call("job", job=job))
         if batch.shown:
             self.view(job, batch.shown[min(number, len(batch.shown) - 1)].number)
-            await self._deeds.read(batch, batch.shown[0])
+            await self._feed.read_file(batch, batch.shown[0])
 
     def move(self, by: int) -> None:
         """The next or the last picture, also of the neighbouring batch."""
