@@ -1,5 +1,6 @@
 """Clips with tiny video models: the frames of bare diffusers, previews, memory that is short, and refusals."""
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from plugins.image import backend_clips, clip_models, containers
 from plugins.image.params_clips import Animate, Clip
 from studio.errors import StudioError
-from studio.sdk.operation import JobCancelled
+from studio.sdk.operation import JobCancelled, ModelInfo
 from tests.image_rig import QUIET, Context, tiny
 
 pytestmark = [pytest.mark.worker, *QUIET]
@@ -237,3 +239,38 @@ def test_the_shift_changes_the_clip(models, tmp_path):
     ]
     own, same, other = (np.stack(each) for each in frames)
     assert (own == same).all() and (own != other).any()
+
+
+def test_a_lora_changes_the_clip_and_is_gone_afterwards(models, tmp_path):
+    loaded = models["wan"]
+    file = lora(loaded, tmp_path / "lora.safetensors")
+    frames = []
+    for job, loras in (("before", []), ("with", [{"model": "lora", "weight": 1.0}]), ("after", [])):
+        ctx = Context(tmp_path, loaded, job=job)
+        ctx.models = WithLora(ctx.models, file)
+        frames.append(np.stack(run(backend_clips.Clip, clip("wan", loras=loras), ctx)))
+    before, changed, after = frames
+    assert (before == after).all() and (before != changed).any()
+
+
+def lora(loaded: Any, path: Path) -> Path:
+    """Random numbers for one layer, in the layout of diffusers."""
+    layer = loaded.parts["transformer"].blocks[0].attn1.to_q
+    generator = torch.Generator().manual_seed(1)
+    down = torch.randn(2, layer.in_features, generator=generator)
+    up = torch.randn(layer.out_features, 2, generator=generator)
+    name = "transformer.blocks.0.attn1.to_q"
+    save_file({f"{name}.lora_A.weight": down, f"{name}.lora_B.weight": up}, path)
+    return path
+
+
+class WithLora:
+    """The models of a job, and a LoRA beside them."""
+
+    def __init__(self, models: Any, file: Path):
+        self._models, self._file = models, file
+
+    def use(self, ref: str, load: Any, *, key: str = "") -> Any:
+        if ref == "lora":
+            return contextlib.nullcontext(load(ModelInfo("lora", str(self._file), "adapter")))
+        return self._models.use(ref, load, key=key)
