@@ -172,7 +172,7 @@ def _member(family: Family, class_name: str, config: Mapping[str, Any], parts: d
     if class_name == "Flux2Pipeline":
         return replace(family, pipelines=FLUX2_DEV, guided="distilled", negative=False)
     if class_name == "QwenImageEditPlusPipeline":
-        return replace(family, pipelines=QWEN_EDIT_PLUS)
+        return replace(family, pipelines=QWEN_EDIT_PLUS, references=True)
     if class_name == "WanImageToVideoPipeline":
         return replace(family, pipelines=WAN_IMAGE)
     settings = config.get("settings")

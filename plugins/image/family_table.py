@@ -121,7 +121,7 @@ SD3 = Family(
 )  # fmt: skip
 FLUX = Family(
     "flux", "Flux 1", _controlled("Flux"), prediction="flow", multiple=16, native=1024, latent_channels=16,
-    guidance=3.5, guided="distilled", steps=28, negative=False, controls=True, references=True,
+    guidance=3.5, guided="distilled", steps=28, negative=False, controls=True,
     control_class="FluxControlNetModel",
 )  # fmt: skip
 KONTEXT = replace(
