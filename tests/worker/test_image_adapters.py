@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import diffusers
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
@@ -275,13 +276,13 @@ def test_rank_stabilised_peft_adapters_keep_their_scale(tmp_path: Path) -> None:
     assert _peft_alpha({}, "a.to_q", down) == 16
 
 
-def test_adapters_of_a_transformer_family(tmp_path: Path) -> None:
-    from diffusers import FluxPipeline
-
-    loaded = resident("flux", tmp_path)
+@pytest.mark.parametrize("family", ["sd3", "flux", "flux2", "z-image", "qwen-image"])
+def test_adapters_of_transformer_families(family: str, tmp_path: Path) -> None:
+    loaded = resident(family, tmp_path)
     _, state = trained(loaded.parts["transformer"], ["to_q", "to_k"], 1)
-    FluxPipeline.save_lora_weights(tmp_path, transformer_lora_layers=bare(state), weight_name="flux.safetensors")
-    before = painted(loaded, steps=2)
-    with adapters.adapted(loaded, Context(Models(tmp_path / "flux.safetensors")), [Lora(model="flux.safetensors")]):
-        assert not torch.equal(painted(loaded, steps=2), before)
-    assert torch.equal(painted(loaded, steps=2), before)
+    kind = getattr(diffusers, loaded.family.pipelines["text"])
+    kind.save_lora_weights(tmp_path, transformer_lora_layers=bare(state), weight_name="lora.safetensors")
+    before = painted(loaded, steps=1)
+    with adapters.adapted(loaded, Context(Models(tmp_path / "lora.safetensors")), [Lora(model="lora.safetensors")]):
+        assert not torch.equal(painted(loaded, steps=1), before)
+    assert torch.equal(painted(loaded, steps=1), before)
