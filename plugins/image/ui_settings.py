@@ -14,8 +14,9 @@ from studio.kit.session import Session
 from .ui_canvas import CanvasLink
 from .ui_family import family_of, follow, reasons
 from .ui_layout import ImageLayout
-from .ui_modes import MODES, Values
+from .ui_modes import MODES, Mode, Values
 
+NO_MODEL = {"text-to-image": "No picture model", "image-editing": "No model that edits by instruction"}
 REPLAYED = ("expanded", "steering")
 """Hidden values that repeat a result exactly; they hold for the settings they came with."""
 
@@ -111,7 +112,7 @@ class Settings(QObject):
         ui.starter.show_model(None if self._starter_dismissed else self._entry())
         why = reasons(mode, family)
         self._ui.negative.set_available("negative" not in why, why.get("negative", ""))
-        self._ui.show_cannot(why.get("model", ""))
+        self._ui.show_cannot(why.get("model", "") or self._missing(mode))
         values = self._ui.forms.current.value()
         self._ui.sizes.setVisible("width" in values and mode.id == "create")
         self._ui.sizes.show_family(family)
@@ -143,6 +144,13 @@ class Settings(QObject):
         row = self._ui.forms.current.rows.get("picture")
         if row is not None and isinstance(row.control, PictureControl):
             row.control.open_dialog()
+
+    def _missing(self, mode: Mode) -> str:
+        """Said once the models are known and none of them can do this."""
+        known = self._entries.get(mode.capability)
+        if known is None or any(not entry.get("problem") for entry in known):
+            return ""
+        return f"{NO_MODEL[mode.capability]} is installed. Add a folder of models in the list above."
 
     def _dismiss_starter(self) -> None:
         self._starter_dismissed = True

@@ -167,3 +167,11 @@ def test_what_repeats_a_result_exactly_ends_with_the_next_change(session, panel)
     panel.desk.set_values({"prompt": "a fox"}, "write")
     panel.generate()
     assert asked(session)["params"]["expanded"] == [] and asked(session)["params"]["steering"] == []
+
+
+def test_a_mode_without_a_model_says_what_to_do(session, panel):  # noqa: F811
+    assert not panel.ui.cannot.isVisible()
+    session.engine.do_models = lambda capability="": {"models": [], "folders": []}
+    session.engine.emit("models")
+    panel.settings.choose_mode("edit")
+    assert "No model that edits by instruction" in panel.ui.cannot.text() and panel.ui.cannot.isVisible()
