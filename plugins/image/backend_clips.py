@@ -139,6 +139,7 @@ def wanted(params: TravelParams, loaded: Loaded, guides: Guides, ctx: JobContext
 def _save_travel(params: TravelParams, ctx: JobContext, size: tuple[int, int], folder: Path) -> None:
     made, whole = len(list(folder.iterdir())), len(travel.way(params))
     facts = {"frames": made, "fps": params.fps, "width": size[0], "height": size[1], "seed": params.seed or 0}
+    facts["prompt"] = " → ".join(stop.prompt.strip() for stop in params.stops if stop.prompt.strip())
     if made < whole:
         facts["frames_asked"] = whole
     save_clip(ctx, params.container, _kept(folder), params.fps, facts)

@@ -110,7 +110,8 @@ def _item(
     path: str, status: os.stat_result, stamp: str, kind: Kind, media: str, text: str, recipe: Recipe | None
 ) -> Item:
     extra = (recipe.model_extra or {}) if recipe else {}
-    prompt = _plain(recipe.params.get("prompt", "")) if recipe else ""
+    # What has several prompts says them together in its facts.
+    prompt = _plain(recipe.params.get("prompt") or recipe.facts.get("prompt") or "") if recipe else ""
     title = _plain(extra.get("title", "")) or _first_line(prompt) or Path(path).stem
     model = recipe.models[0].ref if recipe and recipe.models else recipe.params.get("model", "") if recipe else ""
     known = recipe is not None and extra.get("kind") in list(Kind)
