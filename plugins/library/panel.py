@@ -44,7 +44,7 @@ class LibraryPanel(Panel):
         self.view = Grid(self.items, Tile(session.theme, self.thumbs, self), TILE + QSize(GAP, GAP))
         self.view.setAccessibleName("Results in the library")
         self.empty = EmptyState()
-        self.preview = Preview(self._title_of, self._ordinary)
+        self.preview = Preview(self.session.theme, self._title_of, self._ordinary)
         self._buttons = {name: QPushButton(label) for name, label in LABELS.items()}
         self._lay_out()
         self._refresh_soon = QTimer(self, interval=REFRESH_MS, singleShot=True)
@@ -181,6 +181,8 @@ class LibraryPanel(Panel):
 
     def _look_at(self, item: dict[str, Any]) -> None:
         self._item = item
+        playable = item.get("kind") == "video" and not item.get("trashed")
+        self.preview.show_clip(str(item.get("path") or "") if playable else "")
         pictured = item.get("kind") in PICTURED
         self.preview.show_picture(self.thumbs.image(str(item["id"])) or QImage() if pictured else None)
         self.large.ask(str(item["id"]) if pictured else "")

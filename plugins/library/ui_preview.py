@@ -18,6 +18,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from studio.kit.player import Player
+from studio.kit.theme import Theme
+
 from .ui_picture import PictureView
 
 SHOWN = 400_000
@@ -90,9 +93,10 @@ def words(value: Any) -> str:
 class Preview(QWidget):
     """Shows one item; empty until told to."""
 
-    def __init__(self, title_of: TitleOf, ordinary: Ordinary, parent: QWidget | None = None):
+    def __init__(self, theme: Theme, title_of: TitleOf, ordinary: Ordinary, parent: QWidget | None = None):
         super().__init__(parent)
-        self._title_of, self._ordinary = title_of, ordinary
+        self._theme, self._title_of, self._ordinary = theme, title_of, ordinary
+        self.player: Player | None = None
         self.text = QPlainTextEdit()
         self.text.setReadOnly(True)
         self.text.setAccessibleName("Text of the selected result")
@@ -109,7 +113,7 @@ class Preview(QWidget):
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(self._facts)
         scroll.setAccessibleName("How it was made")
-        layout = QVBoxLayout(self)
+        layout = self._column = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
         self.picture = PictureView()
@@ -120,9 +124,31 @@ class Preview(QWidget):
 
     def show_picture(self, image: QImage | None, words: str = "") -> None:
         """The image in the text's place, `words` when there is none of it yet; None for things that have text."""
-        self.picture.setVisible(image is not None)
+        self.picture.setVisible(image is not None and not self.playing)
         self.text.setVisible(image is None)
         self.picture.show_image(image if image is not None else QImage(), words)
+
+    @property
+    def playing(self) -> bool:
+        """Whether a clip that can be played is in the picture's place."""
+        return self.player is not None and not self.player.isHidden()
+
+    def show_clip(self, path: str) -> None:
+        """A clip in the picture's place, at rest; "" for things that are none. What cannot be played is a picture."""
+        if path and self.player is None:
+            self.player = Player(self._theme)
+            self.player.playback.failed.connect(self._on_failed)
+            self._column.insertWidget(0, self.player, 3)
+        if self.player is not None:
+            self.player.setVisible(bool(path))
+            if path:
+                self.player.open(path, play=False)
+            else:
+                self.player.close_clip()
+
+    def _on_failed(self) -> None:
+        self.show_clip("")
+        self.picture.show()
 
     def show_item(self, item: dict[str, Any], *, note: str = "") -> None:
         """Shows text and facts; `note` stands in for a text that cannot be shown."""
@@ -135,6 +161,7 @@ class Preview(QWidget):
         self._show_facts(facts(item, item.get("recipe"), self._title_of, self._ordinary))
 
     def clear(self) -> None:
+        self.show_clip("")
         self.show_picture(None)
         self.text.clear()
         self._show_facts([])

@@ -6,7 +6,7 @@ Space plays, ← and → step, Home and End go to the ends, L loops. Decoding is
 from functools import partial
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
 from studio.kit.canvas.checkers import draw_checkers
@@ -14,6 +14,8 @@ from studio.kit.controls.number import StillSlider
 from studio.kit.playback import SPEEDS, Playback
 from studio.kit.surface import label, name, tool_button
 from studio.kit.theme import Theme
+
+NARROW = 420
 
 
 class Stage(QWidget):
@@ -98,6 +100,7 @@ class Player(QWidget):
         self.speed.setMenu(self._speeds())
         self.words = label(small=True)
         self.words.setAccessibleName("Place in the clip")
+        self.words.setMinimumWidth(1)
         self._build()
         self._connect()
         self._show_state()
@@ -190,6 +193,11 @@ class Player(QWidget):
         self.playback.go_to(value)
 
     # hands -----------------------------------------------------------------------------------
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """A narrow player leaves the room to the slider."""
+        super().resizeEvent(event)
+        self.words.setVisible(event.size().width() >= NARROW)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier != Qt.KeyboardModifier.NoModifier:

@@ -6,10 +6,13 @@ import pytest
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QImage
 
+from studio.host.discover import discover
+from studio.host.loader import load_from
 from studio.kit.playback import ClipFrames, Playback
 from studio.kit.player import Player, place_words
 from studio.kit.posters import Posters, pictures_of
 from studio.kit.theme import Theme
+from studio.paths import bundled
 from tests.qt.clips_rig import clip, preview, which
 
 pytestmark = pytest.mark.qt
@@ -140,3 +143,22 @@ def test_posters_are_first_frames_and_one_frame_can_be_had(qtbot, tmp_path):
 def test_a_moving_preview_has_all_its_pictures():
     assert [colour(image) for image in pictures_of(preview(3))] == [0, 1, 2]
     assert pictures_of(b"nothing") == []
+
+
+def test_the_library_plays_a_clip_in_the_pictures_place(qtbot, tmp_path):
+    plugins = discover([bundled("plugins")], installed=False)
+    library = next(plugin for plugin, entry in plugins.panels() if entry.id == "library.panel")
+    preview = load_from(library, "ui_preview:Preview")(Theme("light"), lambda *_: "", lambda *_: True)
+    qtbot.addWidget(preview)
+    preview.show()
+    preview.show_clip(str(clip(tmp_path / "a.mp4")))
+    preview.show_picture(QImage(8, 8, QImage.Format.Format_RGB32))
+    qtbot.waitUntil(lambda: preview.player.playback.count == 6)
+    assert preview.playing and not preview.picture.isVisible() and not preview.player.playback.playing
+    (tmp_path / "b.mp4").write_bytes(b"of another program")
+    preview.show_clip(str(tmp_path / "b.mp4"))
+    qtbot.waitUntil(lambda: not preview.playing)
+    assert preview.picture.isVisible()
+    preview.show_clip("")
+    preview.show_picture(None)
+    assert preview.text.isVisible()
