@@ -34,26 +34,17 @@ def decode(loaded: Any, layout: Layout, latents: Tensor, note: Note, generator: 
         raise broken("the latents", None)
     count, side = latents.shape[0], layout.scale
     together = count * layout.high * layout.wide * side**2 <= TOGETHER
-    for rung, tiles, one in (
-        ("", False, not together),
-        ("tiled VAE", True, not together),
-        ("tiled VAE, one by one", True, True),
-    ):
-        if rung and not hasattr(layout.vae, "enable_tiling"):
-            break
-        if tiles and one and rung == "tiled VAE" and count > 1:
-            continue
-        try:
-            with tiled(layout.vae) if tiles else contextlib.nullcontext():
-                pictures = _by(latents, 1 if one else count, lambda part: _decoded(layout, part, note, generator))
-        except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error):
-                raise
-            free()
-            continue
-        if rung:
-            note(rung=rung)
-        return pictures
+
+    def through(part: Tensor) -> list[Image.Image]:
+        return _decoded(layout, part, note, generator)
+
+    for rung, tiles, size in _rungs(count, together, layout.vae):
+        pictures = _tried(layout, tiles, lambda size=size: _by(latents, size, through))
+        if pictures is not None:
+            if rung:
+                note(rung=rung)
+            return pictures
+        free()
     width, height = layout.wide * side, layout.high * side
     raise StudioError(
         "Memory does not suffice to decode the picture",
@@ -61,6 +52,28 @@ def decode(loaded: Any, layout: Layout, latents: Tensor, note: Note, generator: 
         "Choose a smaller size, or unload other models.",
         code="memory",
     )
+
+
+def _rungs(count: int, together: bool, vae: Any) -> list[tuple[str, bool, int]]:
+    """What is tried in turn: its name, whether in tiles, and how many pictures at once."""
+    size = count if together else 1
+    found = [("", False, size)]
+    if hasattr(vae, "enable_tiling"):
+        found.append(("tiled VAE", True, size))
+    if size > 1:
+        found.append(("tiled VAE, one by one", hasattr(vae, "enable_tiling"), 1))
+    return found
+
+
+def _tried(layout: Layout, tiles: bool, decoded: Callable[[], list[Image.Image]]) -> list[Image.Image] | None:
+    """None when memory did not suffice; nothing of the attempt is held any more then."""
+    try:
+        with tiled(layout.vae) if tiles else contextlib.nullcontext():
+            return decoded()
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+    return None
 
 
 def _by(latents: Tensor, size: int, decoded: Callable[[Tensor], list[Image.Image]]) -> list[Image.Image]:

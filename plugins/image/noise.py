@@ -25,6 +25,8 @@ def noise_scheduler(
     """A scheduler for one run of a pipeline. Raises StudioError code "sampler" for what does not go together."""
     family, config = loaded.family, _plain(loaded.scheduler_config)
     known = table(family.prediction)
+    if sampler == "auto" and schedule != "auto":
+        sampler = _own_or_euler(loaded.scheduler_class, schedule, known)
     chosen, options = known.get(sampler), {}
     name = loaded.scheduler_class
     if sampler != "auto":
@@ -129,6 +131,12 @@ def _eta(family: Any, own: str, sampler: Sampler | None, eta: float | None) -> f
             f"The sampler {own} takes no eta", f"Samplers that do: {knows}.", "Leave eta empty.", code="sampler"
         )
     return TCD_ETA if eta is None and own == "tcd" else eta
+
+
+def _own_or_euler(scheduler_class: str, schedule: str, known: dict[str, Sampler]) -> str:
+    """The model's own sampler where the schedule goes with it; else Euler's, which takes most of them."""
+    own = _name_of(scheduler_class, known)
+    return "auto" if schedule in _schedules(own, scheduler_class, known) else "euler"
 
 
 def _name_of(scheduler_class: str, known: dict[str, Sampler]) -> str:

@@ -79,6 +79,12 @@ def test_pictures_that_have_not_begun_can_be_left_out(sd: Loaded, tmp_path: Path
     assert [one.number for one in done] == [0, 1]
 
 
+def test_a_curve_that_the_models_own_sampler_does_not_know_is_eulers(sd: Loaded, tmp_path: Path) -> None:
+    auto = painted(sd, Context(tmp_path), plan(1, schedule="karras"))[0]
+    assert auto.facts["noise_scheduler"] == "EulerDiscreteScheduler"
+    assert same(auto.image, painted(sd, Context(tmp_path), plan(1, sampler="euler", schedule="karras"))[0].image)
+
+
 def test_nothing_is_saved_when_all_are_dropped(sd: Loaded, tmp_path: Path) -> None:
     assert painted(sd, Context(tmp_path, orders={2: order(-1, "drop")}), plan(1, 2)) == []
 
@@ -87,7 +93,11 @@ def test_nothing_is_saved_when_all_are_dropped(sd: Loaded, tmp_path: Path) -> No
 def test_every_sampler_paints_with_every_schedule_it_goes_with(sampler: str, sd: Loaded, tmp_path: Path) -> None:
     made = set()
     for schedule in ("auto", *schedules_for(sampler, "noise")):
-        done = painted(sd, Context(tmp_path), plan(4, sampler=sampler, schedule=schedule, steps=5, keep_steps=False))
+        done = painted(
+            sd,
+            Context(tmp_path),
+            plan(4, sampler=sampler, schedule=schedule, steps=4, width=32, height=32, keep_steps=False),
+        )
         assert done[0].latents is not None
         made.add(float(done[0].latents.double().sum()))
     assert len(made) >= min(2, len(schedules_for(sampler, "noise")))
@@ -96,7 +106,9 @@ def test_every_sampler_paints_with_every_schedule_it_goes_with(sampler: str, sd:
 @pytest.mark.parametrize("sampler", samplers_for("flow"))
 def test_every_sampler_of_flow_models_paints(sampler: str, flux: Loaded, tmp_path: Path) -> None:
     for schedule in ("auto", *schedules_for(sampler, "flow")):
-        done = painted(flux, Context(tmp_path), plan(4, sampler=sampler, schedule=schedule, keep_steps=False))
+        done = painted(
+            flux, Context(tmp_path), plan(4, sampler=sampler, schedule=schedule, width=32, height=32, keep_steps=False)
+        )
         assert torch.isfinite(done[0].latents).all()
     shifted = painted(flux, Context(tmp_path), plan(4, sampler=sampler, shift=9.0, keep_steps=False))
     assert not torch.equal(done[0].latents, shifted[0].latents)
