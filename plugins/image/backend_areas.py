@@ -102,5 +102,5 @@ def _paint(
     ):
         note_ignored(ctx, guides)
         plan = plan_of(params, ctx, guides, use, size, start=None)
-        plan = replace(plan, call={**plan.call, **call})
+        plan = replace(plan, call={**call, **plan.call})
         paint(loaded, ctx, plan, finished)
