@@ -183,7 +183,7 @@ class Painting(Params):
     quantised: Annotated[Literal["none", "int8", "int4"], Ui(group="Model", density=Expert)] = Field(
         default="none", title="Weights", description="Load the weights in fewer bits, where bitsandbytes or torchao is."
     )
-    at_once: Annotated[int, Ui(group="Pictures", density=Expert)] = Field(
+    at_once: Annotated[int, Ui(zero="auto", group="Pictures", density=Expert)] = Field(
         default=0, ge=0, le=MOST, title="At once", description="Pictures painted together; 0: as many as fit."
     )
     expanded: Annotated[list[str], Ui(widget="hidden")] = Field(default_factory=list, max_length=MOST)
@@ -202,10 +202,10 @@ class Painting(Params):
 
 
 class Sized(Painting):
-    width: Annotated[int, Ui(group="Size", unit="px", step=8, soft_min=64, soft_max=2048)] = Field(
+    width: Annotated[int, Ui(zero="auto", group="Size", unit="px", step=8, soft_min=64, soft_max=2048)] = Field(
         default=0, ge=0, le=16384, description="0: what the model was made for."
     )
-    height: Annotated[int, Ui(group="Size", unit="px", step=8, soft_min=64, soft_max=2048)] = Field(
+    height: Annotated[int, Ui(zero="auto", group="Size", unit="px", step=8, soft_min=64, soft_max=2048)] = Field(
         default=0, ge=0, le=16384, description="0: what the model was made for."
     )
 
@@ -219,7 +219,7 @@ class Generate(Sized):
     hires_strength: Annotated[float, slider("Second pass", 0, 1, density=Expert)] = Field(
         default=0.5, gt=0, le=1, title="Its strength", description="How much of it the second pass paints anew."
     )
-    hires_steps: Annotated[int, Ui(group="Second pass", density=Expert)] = Field(
+    hires_steps: Annotated[int, Ui(zero="same", group="Second pass", density=Expert)] = Field(
         default=0, ge=0, le=500, title="Its steps", description="Denoising steps of the second pass; 0: as the first."
     )
     hires_by: Annotated[Literal["latent", "lanczos"], Ui(group="Second pass", density=Expert)] = Field(

@@ -22,16 +22,16 @@ class Clips(Params):
     model: Annotated[str, Ui(widget="model", group="Model", choices_from="hub:text-to-video")] = Field(
         default="", description="The video model; empty for the default one."
     )
-    width: Annotated[int, Ui(group="Size", unit="px", step=16, soft_min=64, soft_max=1920)] = Field(
+    width: Annotated[int, Ui(zero="auto", group="Size", unit="px", step=16, soft_min=64, soft_max=1920)] = Field(
         default=0, ge=0, le=8192, description="0: what the model was made for."
     )
-    height: Annotated[int, Ui(group="Size", unit="px", step=16, soft_min=64, soft_max=1920)] = Field(
+    height: Annotated[int, Ui(zero="auto", group="Size", unit="px", step=16, soft_min=64, soft_max=1920)] = Field(
         default=0, ge=0, le=8192, description="0: what the model was made for."
     )
-    frames: Annotated[int, Ui(group="Clip", soft_min=1, soft_max=161)] = Field(
+    frames: Annotated[int, Ui(zero="auto", group="Clip", soft_min=1, soft_max=161)] = Field(
         default=0, ge=0, le=1000, description="Pictures in the clip; 0: what the model was made for."
     )
-    fps: Annotated[int, Ui(group="Clip", unit="frames/s", soft_min=1, soft_max=60)] = Field(
+    fps: Annotated[int, Ui(zero="auto", group="Clip", unit="frames/s", soft_min=1, soft_max=60)] = Field(
         default=0, ge=0, le=120, title="Speed", description="Pictures a second; 0: what the model was made for."
     )
     container: Annotated[Container, Ui(group="Clip")] = Field(
@@ -99,10 +99,10 @@ class Travel(Params):
     container: Annotated[Container, Ui(group="Clip")] = Field(
         default="mp4", title="File", description="mp4 is small and plays everywhere; webp loops in any browser."
     )
-    width: Annotated[int, Ui(group="Size", unit="px", step=8, soft_min=64, soft_max=2048)] = Field(
+    width: Annotated[int, Ui(zero="auto", group="Size", unit="px", step=8, soft_min=64, soft_max=2048)] = Field(
         default=0, ge=0, le=8192, description="0: what the model was made for."
     )
-    height: Annotated[int, Ui(group="Size", unit="px", step=8, soft_min=64, soft_max=2048)] = Field(
+    height: Annotated[int, Ui(zero="auto", group="Size", unit="px", step=8, soft_min=64, soft_max=2048)] = Field(
         default=0, ge=0, le=8192, description="0: what the model was made for."
     )
     steps: Annotated[int, Ui(group="Sampling", soft_min=1, soft_max=60)] = Field(
@@ -123,7 +123,7 @@ class Travel(Params):
     loras: Annotated[list[Lora], Ui(group="LoRA", density=Expert)] = Field(
         default_factory=list, max_length=16, title="LoRA", description="Adapters, each with its weight."
     )
-    at_once: Annotated[int, Ui(group="Sampling", density=Expert)] = Field(
+    at_once: Annotated[int, Ui(zero="auto", group="Sampling", density=Expert)] = Field(
         default=0, ge=0, le=64, title="At once", description="Pictures painted together; 0: as many as fit."
     )
     seed: Seed = Field(default=None, description="The same seed and settings give the same clip; empty draws one.")

@@ -51,10 +51,10 @@ class Upscale(Params):
     schedule: Annotated[Schedule, Ui(group="Details", density=Density.EXPERT)] = Field(
         default="auto", title="Noise schedule", description="How the noise levels are spread over the steps."
     )
-    tile: Annotated[int, Ui(group="Tiles", unit="px", step=64, density=Density.EXPERT)] = Field(
+    tile: Annotated[int, Ui(zero="auto", group="Tiles", unit="px", step=64, density=Density.EXPERT)] = Field(
         default=0, ge=0, le=4096, description="Size of a tile; 0: what the model was made for."
     )
-    overlap: Annotated[int, Ui(group="Tiles", unit="px", step=8, density=Density.EXPERT)] = Field(
+    overlap: Annotated[int, Ui(zero="auto", group="Tiles", unit="px", step=8, density=Density.EXPERT)] = Field(
         default=0, ge=0, le=1024, description="How far tiles overlap; 0: a quarter of a tile."
     )
     loras: Annotated[list[Lora], Ui(group="LoRA", density=Density.EXPERT)] = Field(
@@ -70,10 +70,10 @@ class Edit(Painting):
         default="", description="A model that edits by instruction, such as Flux Kontext or Qwen-Image-Edit."
     )
     picture: Annotated[InputFile, Ui(widget="picture", group="Picture")] = Field(description="The picture to edit.")
-    width: Annotated[int, Ui(group="Size", unit="px", step=8, density=Density.EXPERT)] = Field(
+    width: Annotated[int, Ui(zero="auto", group="Size", unit="px", step=8, density=Density.EXPERT)] = Field(
         default=0, ge=0, le=16384, description="0: the picture's own shape, at what the model was made for."
     )
-    height: Annotated[int, Ui(group="Size", unit="px", step=8, density=Density.EXPERT)] = Field(
+    height: Annotated[int, Ui(zero="auto", group="Size", unit="px", step=8, density=Density.EXPERT)] = Field(
         default=0, ge=0, le=16384, description="0: the picture's own shape, at what the model was made for."
     )
 

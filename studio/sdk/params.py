@@ -29,6 +29,7 @@ class Ui:
     "picture" and "mask" (input files that are shown), "hidden" (kept and sent, never shown).
     soft_min, soft_max: the slider's range where the allowed range is wider or open.
     visible_when: (other field, value) that must hold for this control to be shown.
+    zero: what 0 means, in a word ("auto"); it is shown in its place.
     choices_from: where choices come from at run time, e.g. "hub:text-generation".
     """
 
@@ -42,6 +43,7 @@ class Ui:
     visible_when: tuple[str, Any] | None = None
     choices_from: str = ""
     placeholder: str = ""
+    zero: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,3 +169,19 @@ def test_a_field_without_meaning_is_greyed_with_the_reason(form):
     assert not row.control.isEnabled() and "takes no layers" in row.toolTip()
     form.set_available("layers", True)
     assert row.control.isEnabled() and "takes no layers" not in row.toolTip()
+
+
+class Size(Params):
+    width: Annotated[int, Ui(zero="auto", soft_min=64, soft_max=512), Field(ge=0)] = 0
+
+
+def test_zero_is_shown_as_what_it_means(session, qtbot):
+    form = ParamsForm(Size, session)
+    qtbot.addWidget(form)
+    field = form.rows["width"].control.field
+    assert field.text() == "" and field.placeholderText() == "auto" and form.value() == {"width": 0}
+    QTest.keyClicks(field, "128")
+    assert form.value() == {"width": 128}
+    field.clear()
+    field.textEdited.emit("")
+    assert form.value() == {"width": 0} and not form.problems()

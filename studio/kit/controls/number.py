@@ -29,6 +29,8 @@ def parse(text: str, spec: FieldSpec) -> int | float | None:
     if not text:
         if spec.optional:
             return None
+        if spec.ui.zero:
+            return 0
         raise ValueError("A number is needed here.")
     if THOUSANDS.fullmatch(text) and (spec.kind == "int" or text.count(",") > 1):
         text = re.sub(r"[,' \u00a0\u202f]", "", text)
@@ -156,8 +158,8 @@ class NumberControl(Control):
             self.slider.actionTriggered.connect(self._slid)
             self.column.addWidget(self.slider)
         self.takes_keyboard(self.field)
-        if spec.optional:
-            self.field.setPlaceholderText(spec.ui.placeholder or "auto")
+        if spec.optional or spec.ui.zero:
+            self.field.setPlaceholderText(spec.ui.zero or spec.ui.placeholder or "auto")
         self.field.textEdited.connect(self._typed)
         self.field.editingFinished.connect(self._finished)
         self.field.stepped.connect(self._step)
@@ -169,7 +171,7 @@ class NumberControl(Control):
 
     def set_value(self, value: Any) -> None:
         self._value = self._before = value
-        shown = words(value)
+        shown = "" if value == 0 and self.spec.ui.zero else words(value)
         if self.field.text() != shown:
             self.field.setText(shown)
         self.field.setModified(False)
