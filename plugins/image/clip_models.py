@@ -156,12 +156,12 @@ def _unpacked(pipeline: Any, latents: Tensor, shot: Shot) -> Tensor:
 def _decodable(loaded: Loaded, latents: Tensor) -> Tensor:
     """As the decoder wants them: z * std + mean per channel, and LTX's divided by its scaling first."""
     vae = loaded.parts["vae"]
-    latents = latents.to(vae.dtype)
     if loaded.family.id == "wan":
+        latents = latents.to(vae.dtype)
         mean, std = (torch.tensor(vae.config[name]).view(1, -1, 1, 1, 1).to(latents) for name in MEANS)
         return latents * std + mean
     mean, std = (getattr(vae, name).view(1, -1, 1, 1, 1).to(latents) for name in MEANS)
-    return latents * std / vae.config.scaling_factor + mean
+    return (latents * std / vae.config.scaling_factor + mean).to(vae.dtype)
 
 
 def _decoded(loaded: Loaded, latents: Tensor, note: Callable[..., None], shot: Shot) -> Tensor:

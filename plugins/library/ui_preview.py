@@ -46,7 +46,7 @@ def facts(
     models = [m for m in recipe.get("models") or () if isinstance(m, dict)]
     made = float(recipe.get("created") or item.get("created") or 0)
     operation = str(recipe.get("operation") or item.get("operation") or "")
-    told = "" if item.get("kind") == "text" else str(params.get("prompt") or "")[:PROMPT]
+    told = "" if item.get("kind") == "text" else str(params.get("prompt") or noted.get("prompt") or "")[:PROMPT]
     rows = [
         ("Prompt", told),
         ("Made", datetime.datetime.fromtimestamp(made).strftime("%Y-%m-%d %H:%M") if made > 0 else ""),
@@ -60,7 +60,9 @@ def facts(
         for key, value in params.items()
         if key not in skipped and not ordinary(operation, key, value)
     ]
-    rows += [(name_of(key), words(value)) for key, value in noted.items() if key not in ("prompt_chars", "seed")]
+    rows += [
+        (name_of(key), words(value)) for key, value in noted.items() if key not in ("prompt", "prompt_chars", "seed")
+    ]
     versions = recipe.get("versions") or {}
     rows += [
         ("Device", " · ".join(filter(None, (str(recipe.get("device") or ""), str(recipe.get("dtype") or ""))))),
