@@ -282,6 +282,8 @@ class Batch:
             "height": plan.height, "steps": plan.steps, "guidance": guidance, "sampler": plan.sampler,
             "noise_scheduler": type(self._scheduler).__name__,
         }  # fmt: skip
+        if self._first_items > 1:
+            facts["painted_together"] = self._first_items
         if wanted.variation:
             facts |= {"variation_seed": wanted.variation_seed, "variation": wanted.variation}
         return facts

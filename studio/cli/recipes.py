@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 File = Annotated[Path, typer.Argument(help="A result of this application.", metavar="FILE")]
 
+TOGETHER = "painted_together"
+"""The fact of a recipe that says how many results were computed in one batch."""
+
 
 def recipe(context: typer.Context, file: File, json: AsJson = False) -> None:
     """Show how a file was made."""
@@ -126,8 +129,30 @@ def compare(old: Path, new: Path) -> str:
     first, second = content(old), content(new)
     if first == second:
         return ""
+    if difference := pixels_apart(old, new):
+        return difference
     at = next((i for i, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), min(len(first), len(second)))
     return f"{len(first)} and {len(second)} bytes, the same up to byte {at}."
+
+
+def pixels_apart(old: Path, new: Path) -> str:
+    """By how much two pictures of one size differ; "" where they are no such pictures."""
+    from studio.library.recipe import PNG
+
+    if not all(path.read_bytes()[: len(PNG)] == PNG for path in (old, new)):
+        return ""
+    from PIL import Image, ImageChops
+
+    with Image.open(old) as first, Image.open(new) as second:
+        if first.size != second.size or first.mode != second.mode:
+            return ""
+        difference = ImageChops.difference(first, second)
+        most = max(high for _, high in _ranges(difference.getextrema()))
+    return f"no pixel by more than {most} of 255 levels." if most else ""
+
+
+def _ranges(extrema: Any) -> list[tuple[int, int]]:
+    return list(extrema) if isinstance(extrema[0], tuple) else [extrema]
 
 
 def content(path: Path) -> bytes:
@@ -156,6 +181,9 @@ def changed(old: "Recipe", new: "Recipe") -> list[str]:
         before, after = old.versions.get(name), new.versions.get(name)
         if before != after:
             found.append(f"{name} {before or 'absent'} → {after or 'absent'}")
+    before, after = (recipe.facts.get(TOGETHER, 1) for recipe in (old, new))
+    if before != after:
+        found.append(f"{before} {TOGETHER.replace('_', ' ')} → {after}, which rounds otherwise")
     weights = {model.ref: model.sha256 for model in new.models}
     for model in old.models:
         if model.ref not in weights:
