@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from plugins.image.decoding import decode, in_float32
 from plugins.image.layout import Layout
@@ -249,3 +250,17 @@ def test_halves_that_overflow_are_decoded_in_float32(
     with in_float32(vae):
         assert vae.dtype == torch.float32
     assert replace(layout, high=1).high == 1
+
+
+def test_a_repainted_batch_stays_whole_and_shows_only_who_stayed(sd: Loaded, tmp_path: Path) -> None:
+    """Its pipeline blends the old picture in at every step, so who leaves is painted on unseen."""
+    call = {"image": Image.linear_gradient("L").convert("RGB").resize((64, 64)), "strength": 0.9}
+    call["mask_image"] = Image.radial_gradient("L").resize((64, 64))
+    wanted = plan(1, 2, use="inpaint", call=call, sampler="euler")
+    whole = painted(sd, Context(tmp_path), wanted)
+    ctx = Context(tmp_path, orders={2: order(0, "stop")}, job="steered")
+    steered = painted(sd, ctx, wanted)
+    assert [(one.number, "stopped_at" in one.facts) for one in steered] == [(0, True), (1, False)]
+    assert same(steered[1].image, whole[1].image)
+    assert painted(sd, Context(tmp_path, orders={2: order(-1, "drop")}), wanted) == []
+    assert not (ctx.steps / "0-1.safetensors").exists()
