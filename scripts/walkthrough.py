@@ -12,12 +12,18 @@ import tempfile
 import time
 from pathlib import Path
 
+from PIL import Image, PngImagePlugin
+
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tests.end2end.desktop import Desktop, desktop, wait_for
 
 SIZES = ((1280, 720), (1920, 1080))
 THEMES = ("dark", "light")
+OLD = (
+    "a red heart\nNegative prompt: blurry\n"
+    "Steps: 24, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 3.5, Seed: 77, Size: 64x64, Version: v1.10.1"
+)
 QUEUED = [f"The {who} opened the door and" for who in ("king", "old woman", "fox", "giant", "miller", "queen", "bear")]
 
 
@@ -75,15 +81,105 @@ class Walk:
         self.ended(3 + len(QUEUED))
         self.keys("ctrl+j", "ctrl+k")
         self.picture("palette")
-        self.keys("Escape", "ctrl+2")
+        self.keys("Escape")
+        self.pictures()
+        self.clips()
+        self.keys("ctrl+4")
         self.picture("library")
-        self.keys("ctrl+3")
+        self.keys("ctrl+5")
         self.picture("models")
         self.keys("ctrl+comma")
         self.picture("settings")
         self.keys("F1")
         self.picture("keyboard")
         here.close()
+
+
+    def pictures(self) -> None:
+        """Painting: a batch, a branch at half-way, a mask, more room, a table, an old file."""
+        here, done = self.here, len(self.here.jobs("finished", "failed", "cancelled"))
+        self.keys("ctrl+2")
+        self.picture("image-first")
+        for count, prompt in ((4, "red apple"), (4, "{cat|dog|fox|panda} face")):
+            params = {"prompt": prompt, "count": count, "steps": 60}
+            here.ask("submit", operation="image.generate", params=params, origin="image.panel")
+            wait_for(lambda: here.jobs("running"))
+            time.sleep(2.0)
+            self.snap("image-painting")
+            done += 1
+            self.ended(done)
+        self.picture("image-painted")
+        self.keys("ctrl+e")
+        self.picture("image-expert")
+        self.keys("ctrl+e", "ctrl+b")
+        self.picture("image-branch")
+        self.keys("ctrl+a")
+        here.screen.type("green apple")
+        self.keys("ctrl+Return")
+        done += 1
+        self.ended(done)
+        self.picture("image-branched")
+        self.keys("Escape", "ctrl+u", "alt+3")
+        self.picture("image-inpaint")
+        self.stroke()
+        self.picture("image-mask")
+        self.keys("ctrl+Return")
+        done += 1
+        self.ended(done)
+        self.keys("alt+4")
+        self.picture("image-extend")
+        self.keys("alt+5")
+        self.picture("image-enlarge")
+        self.keys("alt+1")
+        self.table()
+        old = here.paths.data / "old.png"
+        info = PngImagePlugin.PngInfo()
+        info.add_text("parameters", OLD)
+        Image.new("RGB", (64, 64), "orange").save(old, pnginfo=info)
+        here.start(str(old)).wait(60)
+        self.picture("image-old-file")
+
+    def stroke(self) -> None:
+        """A stroke of the brush through the middle of the canvas, which is left of the results."""
+        hands, (width, height) = self.here.screen.hands, self.here.screen.size
+        left, top = round(0.5 * (80 + (width - 320) / 2)), round(height * 0.6)
+        hands("mousemove", str(left - 60), str(top), "mousedown", "1")
+        for at in range(12):
+            hands("mousemove", str(left - 60 + at * 10), str(top - at * 4))
+        hands("mouseup", "1")
+
+    def click(self, x: int, y: int) -> None:
+        self.here.screen.hands("mousemove", str(x), str(y), "click", "1")
+        time.sleep(0.5)
+
+    def table(self) -> None:
+        """Guidance across, prompts down. The switch stands at the right end of the line of modes."""
+        width, done = self.here.screen.size[0], len(self.here.jobs("finished", "failed", "cancelled"))
+        self.click(width - 366, 112)  # puts the starter's card away
+        self.click(width - 380, 70)
+        values = ("1, 2, 4", "red apple, green apple, cat face")
+        for row, (name, text) in enumerate(zip(("Guidance", "Prompt"), values, strict=True)):
+            self.click(225, 125 + 35 * row)
+            self.here.screen.type(name)
+            self.keys("Return")
+            self.click(600, 125 + 35 * row)
+            self.here.screen.type(text)
+        self.click(137, 234)
+        self.ended(done + 9)
+        self.picture("image-table")
+        self.click(width - 460, 70)
+
+    def clips(self) -> None:
+        """A travel between two prompts, and the clip playing."""
+        done = len(self.here.jobs("finished", "failed", "cancelled"))
+        self.keys("ctrl+3")
+        self.picture("video-first")
+        self.keys("ctrl+l", "ctrl+Return")
+        wait_for(lambda: self.here.jobs("running"))
+        time.sleep(1.5)
+        self.snap("video-making")
+        self.ended(done + 1)
+        self.picture("video-made")
 
 
 def walk(out: Path, size: tuple[int, int], theme: str) -> None:
