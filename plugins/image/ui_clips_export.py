@@ -82,9 +82,10 @@ class Export(QObject):
         super().__init__(parent)
         self._session, self._widget = session, parent
         self.dialog: QFileDialog | None = None
-        self._signals = _Signals(self)
-        self._signals.done.connect(lambda where: session.notify("The clip was saved", where))
-        self._signals.failed.connect(lambda title, detail: session.notify(title, detail, "error"))
+        # No child: a saving that is under way still speaks through it after this is gone.
+        self._signals = _Signals()
+        self._signals.done.connect(self._on_done)
+        self._signals.failed.connect(self._on_failed)
 
     def ask(self, source: Path) -> QFileDialog:
         """Opens a dialog that holds nothing up."""
@@ -93,7 +94,7 @@ class Export(QObject):
         dialog.setNameFilters(list(FILTERS.values()))
         dialog.selectNameFilter(FILTERS.get(source.suffix.lower(), FILTERS[".mp4"]))
         dialog.setDefaultSuffix(source.suffix[1:])
-        dialog.filterSelected.connect(lambda chosen: dialog.setDefaultSuffix(_suffix_of(chosen)[1:]))
+        dialog.filterSelected.connect(lambda chosen: _rename(dialog, _suffix_of(chosen)))
         dialog.fileSelected.connect(self._taker(source))
         dialog.finished.connect(dialog.deleteLater)
         self.dialog = dialog
@@ -103,8 +104,21 @@ class Export(QObject):
     def save(self, order: Order) -> None:
         QThreadPool.globalInstance().start(_Saving(order, self._signals))
 
+    def _on_done(self, where: str) -> None:
+        self._session.notify("The clip was saved", where)
+
+    def _on_failed(self, title: str, detail: str) -> None:
+        self._session.notify(title, detail, "error")
+
     def _taker(self, source: Path) -> Callable[[str], None]:
         return lambda chosen: self.save(Order(source, Path(chosen)))
+
+
+def _rename(dialog: QFileDialog, suffix: str) -> None:
+    """The name's ending follows the kind of file that was chosen."""
+    dialog.setDefaultSuffix(suffix[1:])
+    for chosen in dialog.selectedFiles()[:1]:
+        dialog.selectFile(Path(chosen).with_suffix(suffix).name)
 
 
 def _suffix_of(chosen: str) -> str:

@@ -85,7 +85,8 @@ class ClipFrames(QObject):
         self._lock = threading.Lock()
         self._reading = False
         self._clip: dict[str, Clip] = {}
-        self._signals = _Signals(self)
+        # No child: a reader that is in the middle of a picture still speaks through it after this is gone.
+        self._signals = _Signals()
         self._signals.opened.connect(self._on_opened)
         self._signals.decoded.connect(self._on_decoded)
         self._signals.failed.connect(self._on_failed)
@@ -218,6 +219,7 @@ class Playback(QObject):
     def go_to(self, number: int) -> None:
         if self.count:
             self.number = max(0, min(self.count - 1, number))
+            self.changed.emit()  # the place is another at once, also while its picture is decoded
             self._show()
 
     def set_loop(self, on: bool) -> None:

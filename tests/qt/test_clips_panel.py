@@ -178,7 +178,7 @@ def test_a_clip_is_large_with_enter_and_the_frame_on_show_becomes_a_picture(pane
     job = filmed(session, panel)
     qtbot.keyClick(tile(panel, job), Qt.Key.Key_Return)
     player = panel.ui.page.player
-    qtbot.waitUntil(lambda: player.playback.count == 6)
+    qtbot.waitUntil(lambda: player.playback.count == 6 and not player.frame().isNull())
     player.playback.play(False)
     player.playback.go_to(3)
     qtbot.waitUntil(lambda: which(player.frame().pixelColor(5, 5).getRgb()) == 3)
@@ -299,6 +299,8 @@ def test_the_dialog_holds_nothing_up_and_saves(panel, session, qtbot, tmp_path):
     panel.deeds.act("export", job, 0)
     dialog = panel.export.dialog
     assert dialog is not None and dialog.isVisible()
+    dialog.filterSelected.emit("Animated GIF (*.gif)")
+    assert dialog.selectedFiles()[0].endswith(f"{job}-1.gif")
     dialog.fileSelected.emit(str(tmp_path / "out.webp"))
     qtbot.waitUntil(lambda: bool(session.notices))
     assert session.notices[0][0] == "The clip was saved" and (tmp_path / "out.webp").stat().st_size > 100
