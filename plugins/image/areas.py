@@ -11,6 +11,8 @@ from scipy import ndimage
 
 from studio.errors import StudioError
 
+from .pictures import MOST_PIXELS
+
 Box = tuple[int, int, int, int]
 
 LONGEST = 8
@@ -160,7 +162,16 @@ def extended(picture: Image.Image, margins: Box, fill: str, seed: int) -> tuple[
         raise StudioError(
             "There is nothing to add", "All four sides are 0.", "Drag the frame, or type how much to add.", code="frame"
         )
-    ground = Image.new("RGB", (picture.width + left + right, picture.height + top + bottom))
+    width, height = picture.width + left + right, picture.height + top + bottom
+    if width * height > MOST_PIXELS:
+        raise StudioError(
+            "The extended picture would be too large",
+            f"{width:,} × {height:,} px are {width * height / 1e6:,.0f} million; {MOST_PIXELS / 1e6:,.0f} million are "
+            "the limit.",
+            "Add less, or make the picture smaller first.",
+            code="frame",
+        )
+    ground = Image.new("RGB", (width, height))
     ground.paste(picture, (left, top))
     new = np.ones((ground.height, ground.width), dtype=bool)
     new[top : top + picture.height, left : left + picture.width] = False

@@ -7,12 +7,14 @@ that end at a comma, and their embeddings one behind the other, are what the web
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from studio.errors import StudioError
 
 from .emphasis import Reading
 from .inversion import Learned
@@ -111,6 +113,19 @@ def _forward(encoder: Encoder, chunks: list[list[Token]], family: str, clip_skip
         if pooled is None and output[0].ndim == 2:
             pooled = output[0]
     return torch.cat(hidden), pooled
+
+
+def check_skip(parts: Mapping[str, Any], clip_skip: int) -> None:
+    """Raises StudioError code "clip-skip" where that would leave no layer of the model's CLIP encoders."""
+    configs = [getattr(parts.get(name), "config", None) for name in ("text_encoder", "text_encoder_2")]
+    layers = min((n for config in configs if (n := getattr(config, "num_hidden_layers", 0))), default=0)
+    if clip_skip and layers and clip_skip >= layers:
+        raise StudioError(
+            "More CLIP layers are skipped than there are",
+            f"The text encoder of this model has {layers} layers; {clip_skip} are to be left out.",
+            f"Skip {layers - 1} at most.",
+            code="clip-skip",
+        )
 
 
 def _layer(network: Any, output: Any, family: str, clip_skip: int) -> Tensor:

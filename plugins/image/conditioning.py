@@ -202,6 +202,7 @@ class _Reader:
     def read(self, text: str, clip_skip: int) -> Tensors:
         """text may hold weights; no choices any more."""
         clip_skip = clip_skip if self.family.clip_skip else 0
+        clip_chunks.check_skip(self.loaded.parts, clip_skip)
         key = (text, clip_skip, *self._key)
         kept = self._store.get(key)
         if kept is None:

@@ -119,6 +119,8 @@ MISFITS: dict[str, tuple[dict[str, Any], str, str]] = {
     "65 pixels": ({"width": 65, "height": 64}, "size", "72 × 64"),
     "no steps": ({"steps": 0}, "invalid", "steps"),
     "a gigantic picture": ({"width": 16384, "height": 16384}, "too-large", "GiB"),
+    "more layers than there are": ({"clip_skip": 11}, "clip-skip", "3 layers"),
+    "too many pictures": ({"count": 65}, "invalid", "count"),
     "a negative count": ({"count": -1}, "invalid", "count"),
     "a hundred kilobytes": ({"prompt": "a fox " * 17_000}, "invalid", "20000"),
     "NUL": ({"prompt": "a\0b"}, "invalid", "NUL"),
@@ -140,6 +142,10 @@ def test_what_does_not_fit_is_said_with_its_name_or_number(scene: Any, base: Pat
             assert error.code == code, (name, error.to_dict())
             assert words in said(error), (name, error.to_dict())
         picture = str(base / "pictures" / "good.png")
+        error = await painter.refusal("outpaint", left=8192, top=8192, right=8192, bottom=8192)
+        assert error.code == "frame" and "271 million" in error.detail, error.to_dict()
+        strip = {"picture": picture, "left": 8192, "right": 8192}
+        assert (await painter.refusal("outpaint", **strip)).code == "shape"
         for model in ("sd15", "flux"):
             controls = [{"model": "control-xl", "picture": picture}]
             error = await painter.refusal(model=model, controls=controls)
