@@ -48,12 +48,12 @@ class Pictures(QObject):
 
     def __init__(self, parent: QObject | None = None):
         super().__init__(parent)
-        self._signals = _Signals(self)
+        # No child: a reading that is under way still speaks through it after this is gone.
+        self._signals = _Signals()
         self._signals.done.connect(self._deliver)
 
     def load(self, path: Path | str, size: QSize, then: Then) -> None:
         QThreadPool.globalInstance().start(_Reading(str(path), size, then, self._signals))
 
-    @staticmethod
-    def _deliver(then: Then, image: QImage, problem: str) -> None:
+    def _deliver(self, then: Then, image: QImage, problem: str) -> None:
         then(image, problem)

@@ -49,7 +49,7 @@ class Posters(Pictures):
         super().__init__(parent)
         # No child: a reading that is under way still speaks through it after this is gone.
         self._done = _Done()
-        self._done.came.connect(self._take)
+        self._done.came.connect(self._deliver)
 
     def load(self, path: Path | str, size: QSize, then: Then) -> None:
         self._start(path, 0, size, then)
@@ -57,9 +57,6 @@ class Posters(Pictures):
     def load_frame(self, path: Path | str, number: int, then: Then) -> None:
         """One frame as large as it is; -1 is the last."""
         self._start(path, number, None, then)
-
-    def _take(self, then: Then, image: QImage, problem: str) -> None:
-        then(image, problem)
 
     def _start(self, path: Path | str, number: int, size: QSize | None, then: Then) -> None:
         QThreadPool.globalInstance().start(_Reading(str(path), number, size, then, self._done))

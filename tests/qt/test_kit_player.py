@@ -128,6 +128,21 @@ def test_closing_in_the_middle_leaves_nothing(player, qtbot, tmp_path):
     assert player.playback.frames is None and not player.playback.playing
 
 
+def test_clips_and_posters_that_go_while_they_are_read_do_no_harm(qtbot, tmp_path):
+    path, ended = clip(tmp_path / "a.mp4", count=20, fps=200), []
+    for turn in range(60):
+        playback, posters = Playback(), Posters()
+        posters.load(path, QSize(32, 32), lambda _image, _problem: None)
+        playback.open(str(path), play=True)
+        qtbot.wait(turn % 7)
+        playback.close()
+        posters.deleteLater()
+    last = Posters()
+    last.load(path, QSize(32, 32), lambda image, _problem: ended.append(image))
+    qtbot.waitUntil(lambda: bool(ended))
+    assert not ended[0].isNull()
+
+
 def test_posters_are_first_frames_and_one_frame_can_be_had(qtbot, tmp_path):
     path, found = clip(tmp_path / "a.mp4"), {}
     posters = Posters()
