@@ -32,7 +32,8 @@ class Background(QObject):
 
     def __init__(self, parent: QObject | None = None):
         super().__init__(parent)
-        self._signals = _Signals(self)
+        # No child: work that is under way still speaks through it after this is gone.
+        self._signals = _Signals()
         self._signals.done.connect(self._deliver)
 
     def run(self, work: Callable[[], Any], then: Then) -> None:
@@ -44,8 +45,7 @@ class Background(QObject):
         self.run(work, lambda found: None if waiting.done() else waiting.set_result(found))
         return await waiting
 
-    @staticmethod
-    def _deliver(then: Then, result: Any) -> None:
+    def _deliver(self, then: Then, result: Any) -> None:
         then(result)
 
 
