@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from PIL.Image import Image
 from torch import Tensor
 
 from studio.sdk.operation import JobCancelled
@@ -30,6 +31,10 @@ ANEW = {"image": "text", "control-image": "control"}
 
 WHOLE = ("inpaint", "control-inpaint")
 """Uses whose pipelines blend the old picture in at every step; who leaves is painted on unseen."""
+
+PICTURES = ("image", "mask_image")
+"""Arguments that are given once for each picture of the batch: of one alone, some pipelines would encode it with the
+first picture's random numbers, and the others would be other pictures than alone."""
 
 
 class Leaving(Exception):
@@ -147,6 +152,8 @@ class Batch:
         call |= {name: value for name, value in own.items() if name in takes and value is not None}
         call |= conditioning.batch([wanted.words for wanted in self.alive])
         call |= {name: value for name, value in rest_of(self._call, self._share).items() if name in takes}
+        if self._use in (*ANEW, *WHOLE):
+            call |= {name: [call[name]] * len(self.alive) for name in PICTURES if isinstance(call.get(name), Image)}
         if self._latents is not None:
             call["latents"] = self._latents
         return call
