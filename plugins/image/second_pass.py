@@ -28,6 +28,8 @@ class Second:
 
     def paint(self, first: Plan) -> None:
         params, ctx = self._params, self._ctx
+        if params.hires_by == "latent" and self._loaded.family.id not in LATENT:
+            ctx.note(hires=f"{self._loaded.family.title} takes no latents here: its pixels were enlarged.")
         width, height = self._larger(first)
         steps = params.hires_steps or params.steps
         share = max(1, min(steps, int(steps * params.hires_strength)))
