@@ -12,14 +12,12 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QVBoxLayout
 
-from studio.errors import StudioError
 from studio.kit.action import Action
 from studio.kit.desk import Desk
 from studio.kit.panel import EventLike, Panel
 from studio.kit.posters import Posters
 from studio.kit.session import Session
 from studio.kit.thumbs import Thumbs
-from studio.kit.turns import ON_WORKER
 from studio.sdk.artifact import Recipe
 from studio.sdk.manifest import PanelEntry
 
@@ -32,8 +30,8 @@ from .ui_clips_modes import MODES, OF_OPERATION, TRAVEL
 from .ui_clips_results import WORDS, ClipBatches, offered
 from .ui_clips_settings import ClipSettings
 from .ui_clips_tile import ClipCard
+from .ui_feed import Feed
 
-PAGE = 200
 SHORTCUTS = {"export": "Ctrl+Shift+S", "input": "Ctrl+U", "vary": "Ctrl+Shift+R", "settings": "Ctrl+Shift+U"}
 
 
@@ -44,9 +42,6 @@ class ClipsPanel(Panel):
         super().__init__(session, entry)
         self.batches = ClipBatches(entry.id)
         self.thumbs = Thumbs(self, pictures=Posters(self))
-        self._busy_elsewhere = self._connected = self._loading = False
-        self._forget: list[str] = []
-        self._total = 0
         self._place: dict[str, Any] = {}
         self.ui = ClipsLayout(entry.title, session, self._make_card, lambda: self.settings.values())
         column = QVBoxLayout(self)
@@ -57,6 +52,7 @@ class ClipsPanel(Panel):
         self.desk = Desk(ui.forms, parts, session.undo, self, unkept=("mode",))
         self.settings = ClipSettings(session, ui, self.desk, self)
         self.deeds = ClipDeeds(session, entry.id, self.batches, self.desk, self._frame_of, self)
+        self.feed = Feed(session, entry.id, self.batches, self.deeds, self.thumbs, self)
         self.drop = ClipDrop(session, ui, self.desk, self.settings, self)
         self.export = Export(session, self)
         self._connect()
@@ -75,8 +71,13 @@ class ClipsPanel(Panel):
         deeds.began.connect(self._begin_with)
         self.drop.found.connect(self._found)
         ui.grid.asked.connect(deeds.act)
-        ui.grid.needs.connect(self._read)
-        ui.grid.near_end.connect(self._load_more)
+        ui.grid.needs.connect(self.feed.read)
+        ui.grid.near_end.connect(self.feed.load_more)
+        self.feed.changed.connect(self._show_all)
+        self.feed.touched.connect(lambda id, now: self._touch(id, now=now))
+        self.feed.turned.connect(self._update_buttons)
+        self.feed.loaded.connect(self._loaded)
+        self.feed.models.connect(self.settings.reload_models)
         ui.page.asked.connect(self._on_page)
         ui.page.left.connect(self.back)
         ui.page.moved.connect(self.move_page)
@@ -94,27 +95,12 @@ class ClipsPanel(Panel):
     # the engine ------------------------------------------------------------------------------
 
     def attached(self) -> None:
-        self._connected = True
-        self.session.spawn(self.session.call("prewarm", operation=MODES[TRAVEL].operation))
-        self.session.spawn(self._reload())
-        self._update_buttons()
+        self.feed.attach(MODES[TRAVEL].operation)
 
     def lost(self) -> None:
-        self._connected = False
-        self._update_buttons()
+        self.feed.lose()
 
-    async def _reload(self) -> None:
-        """The history of this panel, as much of it as was on show, running jobs with what they show now."""
-        forget, self._forget = self._forget, []
-        await self.deeds.forget(forget)
-        for id in forget:
-            self.batches.remove(id)
-        answer = await self._page(0, max(PAGE, len(self.batches)))
-        self.batches.load(list(answer["jobs"]))
-        self.batches.forget_turns()
-        for job in (await self.session.call("jobs", states=sorted(ON_WORKER)))["jobs"]:
-            self.batches.note(job)
-        self._show_all()
+    def _loaded(self) -> None:
         if self._place:
             self.ui.grid.set_scroll_place(self._place)
             self._place = {}
@@ -122,80 +108,8 @@ class ClipsPanel(Panel):
         self.ui.prompt.set_history(dict.fromkeys(prompts))
         self.settings.reload_models()
 
-    async def _page(self, offset: int, limit: int) -> dict[str, Any]:
-        answer = await self.session.call("jobs", origin=self.entry.id, newest=True, offset=offset, limit=limit)
-        self._total = int(answer.get("total", 0))
-        return answer
-
-    def _load_more(self) -> None:
-        known = sum(not batch.local for batch in self.batches) + len(self.batches.hidden)
-        if self._connected and not self._loading and known < self._total:
-            self._loading = True
-            self.session.spawn(self._load_page(known))
-
-    async def _load_page(self, offset: int) -> None:
-        try:
-            answer = await self._page(offset, PAGE)
-        finally:
-            self._loading = False
-        for job in answer["jobs"]:
-            self.batches.take(job)
-        self._show_all()
-
     def on_event(self, event: EventLike) -> None:
-        match event.kind:
-            case "job":
-                self._on_job(event.data)
-            case "progress" if batch := self.batches.get(event.job):
-                batch.step(event.data)
-                self._touch(batch.id)
-            case "preview" if batch := self.batches.get(event.job):
-                if batch.take_frames(event.frames):
-                    self._touch(batch.id)
-            case "queue":
-                self._busy_elsewhere = bool(event.data.get("running"))
-                self._update_buttons()
-            case "library":
-                changed = {*event.data.get("changed", ()), *event.data.get("removed", ())}
-                for batch, picture in self.batches.by_artifacts(changed):
-                    self.thumbs.forget(picture.path)
-                    self.session.spawn(self._read_clip(batch, picture))
-            case "models":
-                self.settings.reload_models()
-
-    def _on_job(self, job: dict[str, Any]) -> None:
-        for id in self.batches.note(job):
-            self._touch(id)
-        known = self.batches.get(str(job.get("id", "")))
-        batch = self.batches.take(job)
-        if batch is None:
-            return
-        if known is None:
-            self._total += 1
-            self._show_all()
-        self._touch(batch.id, now=True)
-        self._update_buttons()
-
-    def _read(self, id: str) -> None:
-        """A card has come into being: what its file says of itself is asked for, once."""
-        batch = self.batches.get(id)
-        for picture in batch.shown if batch is not None and batch.ended else ():
-            if picture.artifact and not picture.recipe and not picture.gone:
-                self.session.spawn(self._read_clip(batch, picture))  # type: ignore[arg-type]
-
-    async def _read_clip(self, batch: Batch, picture: Picture) -> None:
-        """Where its file is now; when it is gone, that is said where the clip was."""
-        try:
-            item = await self.session.call("library.get", id=picture.artifact)
-        except StudioError as error:
-            picture.gone = "" if Path(picture.path).exists() else f"The file is gone. {error.title}."
-        else:
-            picture.recipe = dict(item.get("recipe") or {})
-            picture.trashed = bool(item.get("trashed"))
-            picture.path = str(item.get("path") or picture.path)
-            there = picture.trashed or Path(picture.path).exists()
-            picture.gone = "In the trash" if picture.trashed else "" if there else "The file is gone"
-        self._touch(batch.id, now=True)
+        self.feed.on_event(event)
 
     # one clip large --------------------------------------------------------------------------
 
@@ -245,7 +159,7 @@ class ClipsPanel(Panel):
 
     def generate(self) -> None:
         """Asks for a clip with the present settings."""
-        if self._connected:
+        if self.feed.connected:
             self.settings.request(self._ask)
 
     def _ask(self, operation: str, values: dict[str, Any]) -> None:
@@ -318,7 +232,7 @@ class ClipsPanel(Panel):
         unfinished = bool(self.batches.unfinished())
         newest = next((b for b in self.batches.newest_first() if b.seed is not None), None)
         self.ui.forms.set_last_seed(newest.seed if newest else None)
-        self.ui.show_busy(unfinished or self._busy_elsewhere, unfinished, self._connected)
+        self.ui.show_busy(unfinished or self.feed.busy_elsewhere, unfinished, self.feed.connected)
 
     # recipes and drafts ----------------------------------------------------------------------
 
@@ -352,8 +266,8 @@ class ClipsPanel(Panel):
         if isinstance(draft.get("scroll"), dict):
             self._place = draft["scroll"]
         self.batches.deleted.update(str(id) for id in draft.get("deleted_clips") or ())
-        self._forget = [str(id) for id in draft.get("deleted") or ()]
-        for id in self._forget:
+        self.feed.forgetting = [str(id) for id in draft.get("deleted") or ()]
+        for id in self.feed.forgetting:
             self.batches.hide(id)
         self._show_all()
 

@@ -10,10 +10,12 @@ from studio.kit.controls.number import StillSlider
 from studio.kit.density import DensitySwitch
 from studio.kit.empty import EmptyState
 from studio.kit.fit import FitLine
+from studio.kit.head import panel_head
 from studio.kit.presets import PresetBar
 from studio.kit.segments import Segments
 from studio.kit.session import Session
-from studio.kit.surface import label, name, push_button
+from studio.kit.start import StartButtons
+from studio.kit.surface import label, name
 
 from .ui_card import BatchCard
 from .ui_clips_modes import MODES, OF_CLIPS, STOPS, TRAVEL
@@ -49,7 +51,7 @@ class ClipsLayout(QWidget):
         parent: QWidget | None = None,
     ):
         super().__init__(parent)
-        theme = session.theme
+        self._session, theme = session, session.theme
         theme.extend("image", STYLE)
         self._one, self._two, self._three = (theme.shape("space", name) for name in ("one", "two", "three"))
         self.prompt = PromptBox(session, "What happens in the clip")
@@ -69,8 +71,8 @@ class ClipsLayout(QWidget):
         self.zoom = self._zoom()
         self.empty = EmptyState(*EMPTY[TRAVEL], "Generate", icon=theme.icon("mdi6.movie-open-outline"))
         self.cannot = label(wrap=True, problem=True)
-        self.generate = push_button("Generate  ⌃↵", primary=True, help="Makes the clip (Ctrl+Return)")
-        self.stop = push_button("Stop", help="Stops; of a travel what was made so far is kept (Esc)")
+        self.start = StartButtons("Makes the clip", "Stops; of a travel what was made so far is kept")
+        self.generate, self.stop = self.start.generate, self.start.stop
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
@@ -84,14 +86,7 @@ class ClipsLayout(QWidget):
         self.show_mode(MODES[TRAVEL])
 
     def _left(self, title: str) -> QVBoxLayout:
-        head = QHBoxLayout()
-        head.setContentsMargins(self._three, self._two, self._three, self._one)
-        head.setSpacing(self._two)
-        head.addWidget(label(title, title=True))
-        head.addStretch(1)
-        head.addWidget(self.density)
-        self.model.setFixedWidth(248)
-        head.addWidget(self.model)
+        head = panel_head(self._session.theme, title, [self.density], self.model)
         second = QHBoxLayout()
         second.setContentsMargins(self._three, 0, self._three, self._one)
         second.setSpacing(self._two)
@@ -163,11 +158,7 @@ class ClipsLayout(QWidget):
     _empty = True
 
     def show_busy(self, busy: bool, stoppable: bool, connected: bool) -> None:
-        """Generate becomes Queue while work runs; Stop is there while something of this panel can be stopped."""
-        self.generate.setText("Queue  ⌃↵" if busy else "Generate  ⌃↵")
-        self.generate.setAccessibleName("Queue" if busy else "Generate")
-        self.generate.setEnabled(connected)
-        self.stop.setEnabled(stoppable and connected)
+        self.start.show_busy(busy, stoppable, connected)
 
     def show_cannot(self, why: str) -> None:
         """Why this mode cannot be used with this model; empty when it can."""

@@ -8,11 +8,11 @@ KEY = "⌃↵"
 
 
 class StartButtons:
-    """`generate` and `stop` are placed by the panel. help: what Generate does."""
+    """`generate` and `stop` are placed by the panel. help, stops: what they do."""
 
-    def __init__(self, help: str):
+    def __init__(self, help: str, stops: str = "Stops and keeps what was made so far"):
         self.generate: QPushButton = push_button(f"Generate  {KEY}", primary=True, help=f"{help} (Ctrl+Return)")
-        self.stop: QPushButton = push_button("Stop", help="Stops and keeps what was made so far (Esc)")
+        self.stop: QPushButton = push_button("Stop", help=f"{stops} (Esc)")
 
     def show_busy(self, busy: bool, stoppable: bool, connected: bool) -> None:
         """Generate becomes Queue while work runs; Stop is there while something of this panel can be stopped."""
