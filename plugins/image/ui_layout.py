@@ -4,35 +4,23 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
-from studio.kit.column import ControlsColumn
-from studio.kit.controls.number import StillSlider
-from studio.kit.density import DensitySwitch
 from studio.kit.empty import EmptyState
-from studio.kit.fit import FitLine
-from studio.kit.head import panel_head
-from studio.kit.presets import PresetBar
 from studio.kit.segments import Segments
 from studio.kit.session import Session
 from studio.kit.start import StartButtons
 from studio.kit.starter import StarterCard
-from studio.kit.surface import label, name, tool_button
+from studio.kit.surface import tool_button
 
 from .ui_canvas import CanvasSide
 from .ui_card import BatchCard
 from .ui_compare import ComparePage
-from .ui_family import SizeBar
-from .ui_grid import BatchGrid
-from .ui_modes import MODES, ModeForms, ModelChoice, Values
-from .ui_negative import NegativeBox
-from .ui_prompt import PromptBox
-from .ui_taken import TakenCard
-from .ui_tile import STYLE
+from .ui_mode_layout import ModeLayout
+from .ui_modes import OF_PICTURES, Values
 from .ui_viewer import Viewer
 
 PROMPT_WIDE = 2400
-SMALLEST, LARGEST = 112, 512
 LEAST = QSize(240, 160)
 CANVAS = 0.58
 STARTER = (
@@ -40,6 +28,7 @@ STARTER = (
     "a larger model paints about anything."
 )
 PLACEHOLDER = "What is to be seen"
+EMPTY = ("No pictures yet", "Say below what is to be seen; the pictures appear here while they are painted.")
 VIEWS = (
     ("results", "Results", "The pictures, newest first"),
     ("table", "X/Y/Z", "A table of pictures over up to three settings"),
@@ -53,10 +42,11 @@ class _Pages(QStackedWidget):
         return LEAST
 
 
-class ImageLayout(QWidget):
+class ImageLayout(ModeLayout):
     """Title, modes, work area and prompt on the left; the controls and the buttons on the right."""
 
-    density_changed = Signal(str)
+    kinds = OF_PICTURES
+    shown = "pictures"
     home_changed = Signal(str)
 
     def __init__(
@@ -67,67 +57,34 @@ class ImageLayout(QWidget):
         values: Callable[[], Values],
         parent: QWidget | None = None,
     ):
-        super().__init__(parent)
-        self._session = session
         theme = session.theme
-        theme.extend("image", STYLE)
-        self._one, self._two, self._three = (theme.shape("space", name) for name in ("one", "two", "three"))
-        self.prompt = PromptBox(session, PLACEHOLDER)
-        # One history for the whole panel: the editor's own would undo in another order.
-        self.prompt.setUndoRedoEnabled(False)
-        self.negative = NegativeBox(theme)
-        self.model = ModelChoice(session)
-        self.forms = ModeForms(session, values)
-        self.modes = Segments("Mode", [(mode.id, mode.title, mode.help) for mode in MODES.values()])
-        self.density = DensitySwitch()
-        self.sizes = SizeBar(theme)
-        self.presets = PresetBar(theme, values)
-        self.fit = FitLine(session, MODES["create"].operation)
-        self.grid = BatchGrid(make_card)
+        empty = EmptyState(*EMPTY, "Generate", icon=theme.icon("mdi6.image-outline"))
+        start = StartButtons("Paints what the prompt says")
+        super().__init__(session, make_card, values, PLACEHOLDER, empty, start, parent)
         self.viewer = Viewer(session)
         self.compare = ComparePage(session)
         self.side = CanvasSide(session)
-        self.taken = TakenCard(theme)
         self.starter = StarterCard(theme, STARTER)
-        self.zoom = self._zoom()
         self.draw = tool_button("Draw regions", icon=theme.icon("mdi6.vector-rectangle"),
                                 help="Draw regions that have prompts of their own")  # fmt: skip
         self.draw.setCheckable(True)
-        self.empty = EmptyState(
-            "No pictures yet",
-            "Say below what is to be seen; the pictures appear here while they are painted.",
-            "Generate",
-            icon=theme.icon("mdi6.image-outline"),
-        )
-        self.cannot = label(wrap=True, problem=True)
-        self.start = StartButtons("Paints what the prompt says")
-        self.generate, self.stop = self.start.generate, self.start.stop
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(0)
-        row.addLayout(self._left(title), 1)
-        inside = [self.presets, self.sizes, self.forms]
-        row.addWidget(ControlsColumn(theme, inside, [self.cannot, self.fit], [self.generate, self.stop]))
-        self.cannot.hide()
-        self.side.needed.connect(self.show_side)
-        self.viewer.branching.connect(self.foot.setHidden)
-        for wanted in (self.density.changed, self.forms.density_wanted):
-            wanted.connect(self.set_density)
-            wanted.connect(self.density_changed)
-
-    def _left(self, title: str) -> QVBoxLayout:
-        head = panel_head(self._session.theme, title, [self.density], self.model)
-        second = QHBoxLayout()
-        second.setContentsMargins(self._three, 0, self._three, self._one)
-        second.setSpacing(self._two)
-        second.addWidget(self.modes)
-        second.addStretch(1)
-        second.addWidget(self.draw)
-        second.addWidget(self.zoom)
         self.views = Segments("View", VIEWS)
         self.views.changed.connect(self.show_home)
-        second.addWidget(self.views)
-        self.second = second
+        self._build_pages()
+        self.foot = QWidget()
+        self._foot = QVBoxLayout(self.foot)
+        self._foot.setSpacing(4)
+        self._foot.addWidget(self.prompt)
+        self._foot.addWidget(self.negative)
+        self._note = QVBoxLayout()
+        self._note.setSpacing(self._one)
+        self._note.addWidget(self.starter)
+        self._note.addWidget(self.taken)
+        self._compose(self._left(title, self._line(self.draw, self.zoom, self.views), self._note))
+        self.side.needed.connect(self.show_side)
+        self.viewer.branching.connect(self.foot.setHidden)
+
+    def _build_pages(self) -> None:
         self.pages = _Pages()
         self.work = QSplitter(Qt.Orientation.Horizontal)
         self.work.setChildrenCollapsible(False)
@@ -143,34 +100,6 @@ class ImageLayout(QWidget):
         self.homes: dict[str, QWidget] = {"results": self.work}
         self.pages.addWidget(self.viewer)
         self.pages.addWidget(self.compare)
-        self.foot = QWidget()
-        self._foot = QVBoxLayout(self.foot)
-        self._foot.setSpacing(4)
-        self._foot.addWidget(self.prompt)
-        self._foot.addWidget(self.negative)
-        self._note = QVBoxLayout()
-        self._note.setSpacing(self._one)
-        self._note.addWidget(self.starter)
-        self._note.addWidget(self.taken)
-        column = QVBoxLayout()
-        column.setSpacing(0)
-        column.addLayout(head)
-        column.addLayout(second)
-        column.addLayout(self._note)
-        column.addWidget(self.pages, 1)
-        column.addWidget(self.foot)
-        return column
-
-    def _zoom(self) -> StillSlider:
-        slider = StillSlider(Qt.Orientation.Horizontal)
-        slider.setFixedWidth(80)
-        slider.setRange(SMALLEST, LARGEST)
-        slider.setSingleStep(16)
-        slider.setPageStep(48)
-        name(slider, "Size of the pictures", "How large pictures are shown here")
-        slider.setValue(self.grid.side)
-        slider.valueChanged.connect(self.grid.set_side)
-        return slider
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Lines stay short enough to read: on a wide window the prompt stands in the middle."""
@@ -189,11 +118,6 @@ class ImageLayout(QWidget):
             self.work.setSizes([round(room * CANVAS), round(room * (1 - CANVAS))])
 
     # what is on show -------------------------------------------------------------------------
-
-    def set_density(self, density: str) -> None:
-        """ "simple" or "expert"; values stay."""
-        self.density.set_value(density)
-        self.forms.set_density(density)
 
     def show_empty(self, empty: bool) -> None:
         self._results.setCurrentWidget(self.empty if empty else self.grid)
@@ -219,11 +143,3 @@ class ImageLayout(QWidget):
         page.setContentsMargins(self._two, 0, self._two, 0)
         self.pages.addWidget(page)
         self.homes["table"] = page
-
-    def show_busy(self, busy: bool, stoppable: bool, connected: bool) -> None:
-        self.start.show_busy(busy, stoppable, connected)
-
-    def show_cannot(self, why: str) -> None:
-        """Why this mode cannot be used with this model; empty when it can."""
-        self.cannot.setText(why)
-        self.cannot.setVisible(bool(why))

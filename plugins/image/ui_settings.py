@@ -3,17 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject
 
-from studio.errors import StudioError
 from studio.kit.controls.picture import PictureControl
 from studio.kit.desk import Desk
-from studio.kit.presets import Presets
 from studio.kit.session import Session
 
 from .ui_canvas import CanvasLink
 from .ui_family import family_of, follow, reasons
 from .ui_layout import ImageLayout
+from .ui_mode_settings import ModeSettings
 from .ui_modes import MODES, Mode, Values
 
 NO_MODEL = {"text-to-image": "No picture model", "image-editing": "No model that edits by instruction"}
@@ -25,31 +24,20 @@ OF_THE_PICTURE = ("picture", "mask", "start_latents", "seed", *REPLAYED)
 """What no preset keeps."""
 
 
-class Settings(QObject):
-    """changed: something that belongs to the draft is another now."""
-
-    changed = Signal()
+class Settings(ModeSettings[ImageLayout]):
+    """The form of the present mode and the canvas beside it."""
 
     def __init__(self, session: Session, ui: ImageLayout, desk: Desk, parent: QObject | None = None):
-        super().__init__(parent)
-        self._session, self._ui, self._desk = session, ui, desk
+        super().__init__(session, ui, desk, parent)
         self.canvas = CanvasLink(session, ui.side, desk, self)
-        self._entries: dict[str, list[dict[str, Any]]] = {}
         self._before: Values = {}
-        ui.modes.changed.connect(self.choose_mode)
-        ui.forms.switched.connect(self._on_switched)
-        desk.changed.connect(self._on_values)
-        ui.sizes.chosen.connect(self._on_size)
-        ui.presets.applied.connect(lambda name, values: self.take(values, f"use the preset {name}"))
-        ui.presets.said.connect(lambda error: session.notify(error.title, f"{error.detail} {error.hint}", "error"))
-        ui.presets.deleted.connect(self._on_preset_deleted)
         self._starter_dismissed = False
         ui.starter.dismissed.connect(self._dismiss_starter)
         ui.starter.wanted.connect(lambda: session.open_panel("models.panel"))
         ui.draw.toggled.connect(lambda _on: self._follow())
         ui.side.wanted.connect(self._choose_picture)
         self.canvas.said.connect(lambda title, detail: ui.taken.say(title, (detail,), level="warning"))
-        self._on_switched(ui.forms.mode.id)
+        self._begin()
 
     # values ----------------------------------------------------------------------------------
 
@@ -58,9 +46,8 @@ class Settings(QObject):
         return {name: value for name, value in self._desk.values().items() if name not in ("mode", *OF_THE_PICTURE)}
 
     def take(self, values: Values, label: str) -> None:
-        """Shows values as one step that can be undone."""
         known = self._session.params_class(self._ui.forms.mode.operation).model_fields
-        self._desk.set_values({name: value for name, value in values.items() if name in known or name == "mode"}, label)
+        super().take({name: value for name, value in values.items() if name in known or name == "mode"}, label)
 
     def request(self, then: Callable[[str, Values], None]) -> None:
         """Calls `then` with what to ask the engine for, once the mask is kept; what is missing is said in its place."""
@@ -84,25 +71,7 @@ class Settings(QObject):
         self.choose_mode(mode)
         self._desk.set_values({"picture": path}, "use a picture")
 
-    def choose_mode(self, mode: str) -> None:
-        self._ui.forms.choose(mode)
-
     # following the model ---------------------------------------------------------------------
-
-    def reload_models(self) -> None:
-        self._ui.model.reload()
-        self._ui.forms.reload_models()
-        self._session.spawn(self._look_at_models())
-
-    async def _look_at_models(self) -> None:
-        for capability in self._ui.model.pickers:
-            self._entries[capability] = await self._session.models(capability)
-        self._follow()
-
-    def _entry(self) -> dict[str, Any] | None:
-        chosen = self._ui.model.value()
-        usable = [e for e in self._entries.get(self._ui.forms.mode.capability, ()) if not e.get("problem")]
-        return next((entry for entry in usable if chosen in ("", entry["id"], entry["path"])), None)
 
     def _follow(self) -> None:
         """What the model's family cannot use is greyed; the sizes are its own."""
@@ -160,21 +129,9 @@ class Settings(QObject):
     def _asked(self) -> Values:
         return {name: value for name, value in self._desk.values().items() if name != "mode"}
 
-    def _on_switched(self, id: str) -> None:
-        mode = MODES[id]
-        self._ui.modes.set_value(id)
-        self._ui.model.show_for(mode.capability)
-        self._ui.fit.set_operation(mode.operation)
-        self._ui.presets.show_presets(Presets(self._session.paths.data, mode.operation))
-        self._follow()
-
-    def _on_size(self, width: int, height: int) -> None:
-        self._desk.set_values({"width": width, "height": height}, "change the size")
-
     def _on_values(self) -> None:
         self._forget_replay()
-        self._follow()
-        self.changed.emit()
+        super()._on_values()
 
     def _forget_replay(self) -> None:
         """Whoever changes a setting wants something new: what repeats the old one exactly no longer holds."""
@@ -186,50 +143,12 @@ class Settings(QObject):
             self._desk.put({name: [] for name in kept})
             self._before = self._desk.values()
 
-    def _on_preset_deleted(self, name: str, values: Values) -> None:
-        presets = Presets(self._session.paths.data, self._ui.forms.mode.operation)
-        self._session.undo.push(
-            f"delete the preset {name}", lambda: presets.save(name, values), lambda: presets.delete(name), owner=self
-        )
-
     # drafts ----------------------------------------------------------------------------------
 
     def draft(self) -> dict[str, Any]:
-        ui = self._ui
-        return {
-            "mode": ui.forms.mode.id,
-            "values": ui.forms.all(),
-            "prompt": ui.prompt.value(),
-            "negative": ui.negative.value(),
-            "negative_open": ui.negative.is_open(),
-            "models": ui.model.all(),
-            "starter_dismissed": self._starter_dismissed,
-            "folded": {mode: form.folded() for mode, form in ui.forms.forms.items()},
-        }
+        return {**super().draft(), "starter_dismissed": self._starter_dismissed}
 
     def restore_draft(self, draft: dict[str, Any]) -> None:
-        """What a draft of this or an older version says; what no longer fits is left out."""
-        ui = self._ui
-        for name, take in (("values", ui.forms.set_all), ("models", ui.model.set_all)):
-            if isinstance(draft.get(name), dict):
-                take(draft[name])
-        words = {name: draft[name] for name in ("prompt", "negative") if isinstance(draft.get(name), str)}
-        mode = draft.get("mode")
-        try:
-            self._desk.put({**words, **({"mode": mode, **_values(draft, mode)} if mode in MODES else {})})
-        except StudioError:
-            self._desk.put(words)
-        folded = draft.get("folded")
-        for mode, titles in folded.items() if isinstance(folded, dict) else ():
-            if mode in ui.forms.forms and isinstance(titles, list):
-                ui.forms.forms[mode].set_folded(titles)
-        ui.negative.set_open(draft.get("negative_open") is True)
+        super().restore_draft(draft)
         self._starter_dismissed = draft.get("starter_dismissed") is True
         self._before = self._desk.values()
-
-
-def _values(draft: dict[str, Any], mode: str) -> Values:
-    """What a draft says of one mode's form."""
-    values = draft.get("values")
-    found = values.get(mode) if isinstance(values, dict) else None
-    return found if isinstance(found, dict) else {}
