@@ -64,6 +64,7 @@ class BatchCard(QFrame):
     asked = Signal(str, str, int)
     resized = Signal(str)
     chosen = Signal(str, int)
+    makes: type[PictureTile] = PictureTile
 
     def __init__(self, id: str, find: Callable[[str], Batch | None], thumbs: Thumbs, theme: Theme, side: int):
         super().__init__()
@@ -131,7 +132,7 @@ class BatchCard(QFrame):
                 self.tiles[number, artifact] = self.tiles.pop(old)
 
     def _make_tile(self, picture: Picture) -> PictureTile:
-        tile = PictureTile(picture, self._thumbs, self._theme, self)
+        tile = self.makes(picture, self._thumbs, self._theme, self)
         tile.asked.connect(lambda deed, number: self.asked.emit(deed, self.id, number))
         tile.moved.connect(self._move)
         tile.chosen.connect(lambda number: self.chosen.emit(self.id, number))
@@ -142,10 +143,15 @@ class BatchCard(QFrame):
         prompt = " ".join(batch.prompt[: 4 * PROMPT_SHOWN].split())
         shown = prompt if len(prompt) <= PROMPT_SHOWN else prompt[:PROMPT_SHOWN] + "…"
         self.prompt.setText(shown or "No prompt")
-        self.facts.setText(" · ".join(facts(batch)))
-        self.note.setText(ignored(batch))
-        self.state.setText(status(batch))
-        self.setAccessibleName(f"{TITLES.get(batch.operation, 'Batch')}: {shown[:60]}")
+        title, found, state, note = self._say(batch)
+        self.facts.setText(" · ".join(found))
+        self.note.setText(note)
+        self.state.setText(state)
+        self.setAccessibleName(f"{title}: {shown[:60]}")
+
+    def _say(self, batch: Batch) -> tuple[str, list[str], str, str]:
+        """Its title, how it was made, what is going on, and a note."""
+        return TITLES.get(batch.operation, "Batch"), facts(batch), status(batch), ignored(batch)
 
     def _show_progress(self, batch: Batch) -> None:
         self.bar.setVisible(batch.working)

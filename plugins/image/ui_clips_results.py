@@ -4,6 +4,7 @@ from typing import Any
 
 from studio.kit.results import plural, rate_words, state_words
 
+from . import ui_words
 from .ui_batches import Batch, Batches, Picture
 
 WORDS = {
@@ -19,16 +20,10 @@ WORDS = {
     "restore": ("Put back", "Takes the file out of the trash"),
 }
 ICONS = {
+    **ui_words.ICONS,
     "view": "play-circle-outline",
     "export": "content-save-outline",
-    "input": "image-edit-outline",
     "animate": "movie-plus-outline",
-    "vary": "shuffle-variant",
-    "settings": "tune-variant",
-    "recipe": "script-text-outline",
-    "folder": "folder-open-outline",
-    "delete": "delete-outline",
-    "restore": "delete-restore",
 }
 ON_TILE = ("view", "export", "vary")
 

@@ -1,7 +1,5 @@
 """One clip on screen: its poster, which plays under the mouse or with Space; while it is made, what there is of it."""
 
-from typing import Any
-
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, QTimer
 from PySide6.QtGui import QEnterEvent, QHideEvent, QImage, QKeyEvent, QPainter, QPaintEvent, QPixmap, QPolygonF
 from PySide6.QtWidgets import QWidget
@@ -13,7 +11,7 @@ from studio.kit.thumbs import Thumbs
 
 from . import ui_clips_results as results
 from .ui_batches import Batch, Picture
-from .ui_card import PROMPT_SHOWN, BatchCard
+from .ui_card import BatchCard
 from .ui_clips_modes import MODES, OF_OPERATION
 from .ui_tile import PictureTile
 
@@ -128,20 +126,9 @@ class ClipTile(PictureTile):
 class ClipCard(BatchCard):
     """One job on screen: its clip, what was asked, and what is going on."""
 
-    def _make_tile(self, picture: Picture) -> PictureTile:
-        tile = ClipTile(picture, self._thumbs, self._theme, self)
-        tile.asked.connect(lambda deed, number: self.asked.emit(deed, self.id, number))
-        tile.moved.connect(self._move)
-        tile.chosen.connect(lambda number: self.chosen.emit(self.id, number))
-        tile.show()
-        return tile
+    makes = ClipTile
 
-    def _show_words(self, batch: Batch) -> None:
-        mode: Any = MODES.get(OF_OPERATION.get(batch.operation, ""))
+    def _say(self, batch: Batch) -> tuple[str, list[str], str, str]:
+        mode = MODES.get(OF_OPERATION.get(batch.operation, ""))
         title = mode.title if mode is not None else "Clip"
-        prompt = " ".join(batch.prompt[: 4 * PROMPT_SHOWN].split())
-        shown = prompt if len(prompt) <= PROMPT_SHOWN else prompt[:PROMPT_SHOWN] + "…"
-        self.prompt.setText(shown or "No prompt")
-        self.facts.setText(" · ".join(results.facts(batch, title)))
-        self.state.setText(results.status(batch))
-        self.setAccessibleName(f"{title}: {shown[:60]}")
+        return title, results.facts(batch, title), results.status(batch), ""

@@ -1,19 +1,18 @@
 """One picture large: its steps, what can be done with it, and the sheet for a branch."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QWidget
 
-from studio.kit.flow import FlowLayout
 from studio.kit.pictures import Pictures
 from studio.kit.session import Session
 from studio.kit.surface import label, tool_button
 
 from .ui_batches import Batch, Picture, status
 from .ui_branch import BranchSheet
+from .ui_large import LargePage
 from .ui_steps import Step, StepScrubber, steps_of
 from .ui_view import PictureView
 from .ui_words import WORDS, icon_of, offered
@@ -22,35 +21,28 @@ SHOWN = ("stop_one", "drop", "save", "branch", "vary", "input", "enlarge", "comp
 LARGEST = 8192
 
 
-class Viewer(QWidget):
-    """asked: (action, batch, number). branched(params): go on from a step. moved(by): another picture is wanted."""
+class Viewer(LargePage):
+    """branched(params): go on from a step. branching(on): the sheet for that is open."""
 
-    asked = Signal(str, str, int)
     branched = Signal(object)
-    moved = Signal(int)
-    left = Signal()
     branching = Signal(bool)
+    deed_words = WORDS
+    icon_of = staticmethod(icon_of)
+    result, results, keys = "picture", "results", ("←", "→")
 
     def __init__(self, session: Session, parent: QWidget | None = None):
-        super().__init__(parent)
-        self._session, theme = session, session.theme
+        super().__init__(session, parent)
         self._pictures = Pictures(self)
-        self.batch, self.number = "", -1
         self._shown: object = None
-        self._deeds: tuple[str, ...] = ()
-        self.view = PictureView(theme)
+        self.view = PictureView(session.theme)
         self.scrubber = StepScrubber()
         self.sheet = BranchSheet(session)
-        self.words = label(small=True)
         self.zoom = label(small=True)
-        self.back = tool_button("Back", icon=theme.icon("mdi6.arrow-left"), text=True, help="Back to all results (Esc)")
-        self.last = tool_button("Last picture", icon=theme.icon("mdi6.chevron-left"), help="Last picture (←)")
-        self.next = tool_button("Next picture", icon=theme.icon("mdi6.chevron-right"), help="Next picture (→)")
-        self.fit = tool_button("Fit", icon=theme.icon("mdi6.fit-to-screen-outline"), help="Fits it into the view (0)")
-        self._build()
-        self.back.clicked.connect(self.left)
-        self.last.clicked.connect(lambda: self.moved.emit(-1))
-        self.next.clicked.connect(lambda: self.moved.emit(1))
+        icon = session.theme.icon("mdi6.fit-to-screen-outline")
+        self.fit = tool_button("Fit", icon=icon, help="Fits it into the view (0)")
+        column = self._build(self.view, (self.zoom, self.fit))
+        column.insertWidget(2, self.scrubber)
+        column.addWidget(self.sheet)
         self.fit.clicked.connect(self.view.fit)
         self.view.moved.connect(self.moved)
         self.view.left.connect(self.left)
@@ -58,26 +50,6 @@ class Viewer(QWidget):
         self.scrubber.picked.connect(self._on_step)
         self.sheet.closed.connect(self.close_branch)
         self.sheet.wanted.connect(self.branched)
-
-    def _build(self) -> None:
-        head = QHBoxLayout()
-        head.setSpacing(4)
-        for part in (self.back, self.last, self.next):
-            head.addWidget(part)
-        head.addWidget(self.words, 1)
-        head.addWidget(self.zoom)
-        head.addWidget(self.fit)
-        self._bar = QWidget()
-        self._flow = FlowLayout(self._bar)
-        self._buttons: list[QWidget] = []
-        column = QVBoxLayout(self)
-        column.setContentsMargins(24, 0, 24, 8)
-        column.setSpacing(8)
-        column.addLayout(head)
-        column.addWidget(self.view, 1)
-        column.addWidget(self.scrubber)
-        column.addWidget(self._bar)
-        column.addWidget(self.sheet)
 
     # what is shown ---------------------------------------------------------------------------
 
@@ -94,7 +66,8 @@ class Viewer(QWidget):
         if fresh:
             self.scrubber.choose_end()
         self._show_words(batch, picture)
-        self._show_buttons(offered(picture, not batch.ended))
+        possible = offered(picture, not batch.ended)
+        self._show_buttons(tuple(deed for deed in SHOWN if deed in possible))
         self._show_now(picture)
 
     def branch(self, params: dict[str, object]) -> None:
@@ -124,26 +97,6 @@ class Viewer(QWidget):
 
     def _show_zoom(self) -> None:
         self.zoom.setText("" if self.view.content().isEmpty() else f"{self.view.zoom():.0%}")
-
-    def _show_buttons(self, deeds: tuple[str, ...]) -> None:
-        deeds = tuple(deed for deed in SHOWN if deed in deeds)
-        if deeds == self._deeds:
-            return
-        self._deeds = deeds
-        for button in self._buttons:
-            self._flow.removeWidget(button)
-            button.hide()
-            button.deleteLater()
-        self._buttons = []
-        for deed in deeds:
-            title, help = WORDS[deed]
-            button = tool_button(title, icon=self._session.theme.icon(icon_of(deed)), text=True, help=help)
-            button.clicked.connect(self._asker(deed))
-            self._flow.addWidget(button)
-            self._buttons.append(button)
-
-    def _asker(self, deed: str) -> Callable[[], None]:
-        return lambda: self.asked.emit(deed, self.batch, self.number)
 
     def _show_now(self, picture: Picture) -> None:
         """The step that is chosen, else the file, else the newest preview."""
