@@ -43,7 +43,7 @@ class Models:
     def info(self, ref: str) -> ModelInfo:
         if ref in self.files:
             return ModelInfo(ref, str(self.files[ref]), "adapter")
-        return self.loaded[ref].info
+        return getattr(self.loaded[ref], "info", None) or ModelInfo(ref, "", "")
 
     @contextlib.contextmanager
     def use(self, ref: str, load: Callable[[ModelInfo], Any], *, key: str = "") -> Iterator[Any]:

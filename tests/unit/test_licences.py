@@ -58,7 +58,10 @@ def verdict(distribution: Distribution) -> str:
         c.rpartition("::")[2].strip() for c in metadata.get_all("Classifier") or [] if c.startswith("License")
     ]
     classifiers = [c for c in classifiers if c != "OSI Approved"]
-    for said in (metadata.get("License-Expression"), metadata.get("License"), " AND ".join(classifiers)):
+    free, named = metadata.get("License"), " AND ".join(classifiers)
+    # A whole text with those of bundled libraries below it (libgfortran, with the exception for programs that use it).
+    ordered = (named, free) if named and len(free or "") > 300 else (free, named)
+    for said in (metadata.get("License-Expression"), *ordered):
         said = " ".join((said or "").split())
         if said and said.upper() != "UNKNOWN":
             return "" if _allowed(said) else f"{distribution.name} {distribution.version}: {said[:80]}"
