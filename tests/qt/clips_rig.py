@@ -39,6 +39,8 @@ def which(rgb: Any) -> int:
 class ClipSession(ImageSession):
     """A session whose jobs make clips."""
 
+    panel_id = "image.clips"
+
     def film(self, job: str, count: int = 6, fps: float = 12, state: str = "finished", suffix: str = ".mp4") -> str:
         """Saves the clip and ends the job. The artifact's id."""
         engine, params = self.engine, self.engine.jobs[job]["params"]

@@ -45,7 +45,9 @@ def painter_entry(id: str = "emoji-64", **values: Any) -> dict[str, Any]:
 
 
 class ImageSession(FakeSession):
-    """A FakeSession whose jobs make pictures."""
+    """A FakeSession whose jobs make pictures. panel_id: the panel that shows them."""
+
+    panel_id = "image.panel"
 
     def show_frames(self, job: str, frames: list[bytes]) -> None:
         for listener in list(self.engine.listeners):

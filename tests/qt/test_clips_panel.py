@@ -12,57 +12,27 @@ from PySide6.QtWidgets import QToolButton
 
 from plugins.image.ui_clips_export import Order, save
 from studio.errors import StudioError
-from studio.kit.theme import Theme
 from studio.sdk.artifact import Recipe
 from tests.qt.clips_rig import ClipSession, clip, preview, which
-from tests.qt.image_rig import drawn, painter_entry
+from tests.qt.image_panel_rig import asked, begun, panel, session_of, show  # noqa: F401 (fixtures)
+from tests.qt.image_rig import drawn
 
 pytestmark = pytest.mark.qt
 
 
 @pytest.fixture
 def session(qapp, tmp_path: Path):
-    session = ClipSession(tmp_path, Theme("light"))
-    session.engine.model_entries = [painter_entry()]
-    return session
+    return session_of(ClipSession, tmp_path)
 
 
-def show(session, qtbot, draft=None):
-    panel = session.panel("image.clips", attach=False)
-    qtbot.addWidget(panel)
-    panel.resize(1224, 660)
-    panel.show()
-    if draft is not None:
-        panel.restore_draft(draft)
-    panel.attached()
-    return panel
-
-
-@pytest.fixture
-def panel(session, qtbot):
-    return show(session, qtbot)
-
-
-def asked(session) -> dict:
-    return session.called("submit")[-1]
-
-
-def started(session, panel) -> str:
-    panel.generate()
-    job = asked(session)["job"]
-    session.engine.start(job)
-    session.engine.running(job)
-    return job
-
-
-def filmed(session, panel, **more) -> str:
-    job = started(session, panel)
+def filmed(session, panel, **more) -> str:  # noqa: F811
+    job = begun(session, panel)
     session.film(job, **more)
     panel.ui.grid.fresh.flush()
     return job
 
 
-def tile(panel, job):
+def tile(panel, job):  # noqa: F811
     panel.ui.grid.fresh.flush()
     return panel.ui.grid.card(job).tile(0)
 
@@ -70,7 +40,7 @@ def tile(panel, job):
 # stops -----------------------------------------------------------------------------------------------
 
 
-def test_a_travel_is_asked_for_with_its_stops(panel, session, qtbot):
+def test_a_travel_is_asked_for_with_its_stops(panel, session, qtbot):  # noqa: F811
     first, second = panel.ui.stops.cards
     first.text.setPlainText("red apple")
     second.text.setPlainText("blue car")
@@ -89,7 +59,7 @@ def test_a_travel_is_asked_for_with_its_stops(panel, session, qtbot):
     assert "prompt" not in told["params"] and "picture" not in told["params"]
 
 
-def test_stops_are_added_moved_doubled_and_removed_and_all_that_can_be_undone(panel, session):
+def test_stops_are_added_moved_doubled_and_removed_and_all_that_can_be_undone(panel, session):  # noqa: F811
     stops = panel.ui.stops
     stops.set_value([{"prompt": "a"}, {"prompt": "b"}])
     panel.desk.put({"stops": stops.value()})
@@ -106,7 +76,7 @@ def test_stops_are_added_moved_doubled_and_removed_and_all_that_can_be_undone(pa
     assert [stop["prompt"] for stop in stops.value()] == before
 
 
-def test_two_stops_stay_and_a_loop_says_where_the_last_one_leads(panel):
+def test_two_stops_stay_and_a_loop_says_where_the_last_one_leads(panel):  # noqa: F811
     cards = panel.ui.stops.cards
     assert not cards[0].buttons["remove"].isEnabled()
     assert cards[0].way.text() == "to 2 in" and cards[1].frames.isHidden()
@@ -114,7 +84,7 @@ def test_two_stops_stay_and_a_loop_says_where_the_last_one_leads(panel):
     assert cards[1].way.text() == "to 1 in" and not cards[1].frames.isHidden()
 
 
-def test_ctrl_return_in_a_stop_makes_the_clip(panel, session, qtbot):
+def test_ctrl_return_in_a_stop_makes_the_clip(panel, session, qtbot):  # noqa: F811
     qtbot.keyClick(panel.ui.stops.cards[0].text, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     assert asked(session)["operation"] == "image.travel"
 
@@ -122,7 +92,7 @@ def test_ctrl_return_in_a_stop_makes_the_clip(panel, session, qtbot):
 # modes -----------------------------------------------------------------------------------------------
 
 
-def test_words_make_a_clip_with_their_own_models(panel, session):
+def test_words_make_a_clip_with_their_own_models(panel, session):  # noqa: F811
     panel.settings.choose_mode("words")
     assert panel.ui.prompt.isVisible() and not panel.ui.stops.isVisible()
     panel.ui.prompt.set_value("a fox runs")
@@ -132,13 +102,13 @@ def test_words_make_a_clip_with_their_own_models(panel, session):
     assert "stops" not in told["params"]
 
 
-def test_without_a_video_model_it_is_said_what_to_do(panel):
+def test_without_a_video_model_it_is_said_what_to_do(panel):  # noqa: F811
     assert not panel.ui.cannot.isVisible()
     panel.settings.choose_mode("words")
     assert panel.ui.cannot.isVisible() and "no video model" in panel.ui.cannot.text()
 
 
-def test_a_clip_from_a_picture_wants_one(panel, session, tmp_path):
+def test_a_clip_from_a_picture_wants_one(panel, session, tmp_path):  # noqa: F811
     panel.settings.choose_mode("picture")
     panel.generate()
     assert not session.called("submit")
@@ -153,8 +123,8 @@ def test_a_clip_from_a_picture_wants_one(panel, session, tmp_path):
 # clips -----------------------------------------------------------------------------------------------
 
 
-def test_a_preview_moves_while_the_clip_is_made(panel, session, qtbot):
-    job = started(session, panel)
+def test_a_preview_moves_while_the_clip_is_made(panel, session, qtbot):  # noqa: F811
+    job = begun(session, panel)
     session.engine.progress(job, done=1, total=4, rate=2.0, unit="it")
     session.show_frames(job, [preview()])
     shown = tile(panel, job)
@@ -163,7 +133,7 @@ def test_a_preview_moves_while_the_clip_is_made(panel, session, qtbot):
     qtbot.waitUntil(lambda: shown.preview.image() is not first)
 
 
-def test_a_clip_plays_in_its_tile_and_stops_when_it_is_left(panel, session, qtbot):
+def test_a_clip_plays_in_its_tile_and_stops_when_it_is_left(panel, session, qtbot):  # noqa: F811
     job = filmed(session, panel)
     shown = tile(panel, job)
     qtbot.waitUntil(lambda: shown.pixmap() is not None)
@@ -174,7 +144,7 @@ def test_a_clip_plays_in_its_tile_and_stops_when_it_is_left(panel, session, qtbo
     assert not shown.is_playing and shown.playback.frames is None
 
 
-def test_a_clip_is_large_with_enter_and_the_frame_on_show_becomes_a_picture(panel, session, qtbot):
+def test_a_clip_is_large_with_enter_and_the_frame_on_show_becomes_a_picture(panel, session, qtbot):  # noqa: F811
     job = filmed(session, panel)
     qtbot.keyClick(tile(panel, job), Qt.Key.Key_Return)
     player = panel.ui.page.player
@@ -191,7 +161,7 @@ def test_a_clip_is_large_with_enter_and_the_frame_on_show_becomes_a_picture(pane
     assert player.playback.frames is None
 
 
-def test_a_clip_goes_on_from_its_last_frame(panel, session, qtbot):
+def test_a_clip_goes_on_from_its_last_frame(panel, session, qtbot):  # noqa: F811
     job = filmed(session, panel)
     panel.deeds.act("animate", job, 0)
     qtbot.waitUntil(lambda: panel.ui.forms.mode.id == "picture")
@@ -199,17 +169,17 @@ def test_a_clip_goes_on_from_its_last_frame(panel, session, qtbot):
         assert which(picture.convert("RGB").getpixel((5, 5))) == 5
 
 
-def test_what_is_said_of_a_clip_when_it_is_done_and_when_it_was_stopped(panel, session):
+def test_what_is_said_of_a_clip_when_it_is_done_and_when_it_was_stopped(panel, session):  # noqa: F811
     job = filmed(session, panel)
     assert panel.ui.grid.card(job).state.text() == "6 frames · 12 a second · 0.5 s long · made in 1.5 s"
-    job = started(session, panel)
+    job = begun(session, panel)
     session.film(job, count=3, state="cancelled")
     session.engine.announce(job, facts={"frames": 3, "fps": 12, "frames_asked": 13})
     panel.ui.grid.fresh.flush()
     assert panel.ui.grid.card(job).state.text() == "Stopped · 3 of 13 frames · 12 a second · 0.2 s long"
 
 
-def test_vary_asks_for_the_same_with_another_seed(panel, session):
+def test_vary_asks_for_the_same_with_another_seed(panel, session):  # noqa: F811
     panel.desk.put({"seed": 5})
     job = filmed(session, panel)
     before = session.engine.jobs[job]["params"]
@@ -218,7 +188,7 @@ def test_vary_asks_for_the_same_with_another_seed(panel, session):
     assert after["seed"] != 5 and {**after, "seed": 5} == before
 
 
-def test_settings_recipe_and_delete(panel, session):
+def test_settings_recipe_and_delete(panel, session):  # noqa: F811
     panel.desk.put({"seed": 5, "stops": [{"prompt": "x"}, {"prompt": "y"}]})
     job = filmed(session, panel)
     panel.desk.put({"seed": 6, "stops": [{"prompt": "p"}, {"prompt": "q"}]})
@@ -233,7 +203,7 @@ def test_settings_recipe_and_delete(panel, session):
     assert not session.engine.items[f"{job}-1"]["trashed"] and panel.batches.newest_first()
 
 
-def test_a_dropped_clip_brings_back_its_settings_and_itself(panel, session, tmp_path):
+def test_a_dropped_clip_brings_back_its_settings_and_itself(panel, session, tmp_path):  # noqa: F811
     path = clip(tmp_path / "elsewhere.mp4")
     stops = [{"prompt": "one", "frames": 3}, {"prompt": "two", "seed": 4}]
     recipe = Recipe(
@@ -247,7 +217,7 @@ def test_a_dropped_clip_brings_back_its_settings_and_itself(panel, session, tmp_
     assert panel.batches.get("gone").pictures[0].path == str(path)
 
 
-def test_a_draft_brings_everything_back(panel, session, qtbot):
+def test_a_draft_brings_everything_back(panel, session, qtbot):  # noqa: F811
     panel.settings.choose_mode("words")
     panel.ui.prompt.set_value("waves")
     panel.desk.put({"stops": [{"prompt": "u"}, {"prompt": "v"}, {"prompt": "w"}], "fps": 9})
@@ -258,13 +228,13 @@ def test_a_draft_brings_everything_back(panel, session, qtbot):
     assert other.desk.values()["fps"] == 9
 
 
-def test_a_refused_travel_says_why_where_the_clip_would_be(panel, session):
+def test_a_refused_travel_says_why_where_the_clip_would_be(panel, session):  # noqa: F811
     session.engine.refuse = StudioError("No", "because", code="x")
     panel.generate()
     assert panel.batches.newest_first()[0].error["title"] == "No"
 
 
-def test_a_file_that_is_gone_says_so(panel, session):
+def test_a_file_that_is_gone_says_so(panel, session):  # noqa: F811
     job = filmed(session, panel)
     Path(session.engine.items[f"{job}-1"]["path"]).unlink()
     session.engine.emit("library", changed=[f"{job}-1"], removed=[])
@@ -294,7 +264,7 @@ def test_an_ending_that_means_nothing_is_refused(tmp_path):
         save(Order(clip(tmp_path / "a.mp4"), tmp_path / "b.doc"))
 
 
-def test_the_dialog_holds_nothing_up_and_saves(panel, session, qtbot, tmp_path):
+def test_the_dialog_holds_nothing_up_and_saves(panel, session, qtbot, tmp_path):  # noqa: F811
     job = filmed(session, panel)
     panel.deeds.act("export", job, 0)
     dialog = panel.export.dialog
@@ -307,7 +277,7 @@ def test_the_dialog_holds_nothing_up_and_saves(panel, session, qtbot, tmp_path):
     dialog.reject()
 
 
-def test_every_button_has_a_name_and_help(panel, session, qtbot):
+def test_every_button_has_a_name_and_help(panel, session, qtbot):  # noqa: F811
     job = filmed(session, panel)
     panel.view(job, 0)
     unnamed = [b for b in panel.findChildren(QToolButton) if b.isVisible() and not (b.accessibleName() or b.text())]

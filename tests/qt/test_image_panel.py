@@ -9,68 +9,13 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QToolButton
 
 from studio.errors import StudioError
-from studio.kit.theme import Theme
-from tests.qt.image_rig import ImageSession, drawn, encoded, painter_entry
+from tests.qt.image_panel_rig import asked, card, painted, panel, session, settle, show, started  # noqa: F401 (fixtures)
+from tests.qt.image_rig import drawn, encoded
 
 pytestmark = pytest.mark.qt
 
 
-@pytest.fixture
-def session(qapp, tmp_path: Path):
-    session = ImageSession(tmp_path, Theme("light"))
-    session.engine.model_entries = [painter_entry()]
-    return session
-
-
-def show(session, qtbot, draft=None):
-    panel = session.panel("image.panel", attach=False)
-    qtbot.addWidget(panel)
-    panel.resize(1224, 660)
-    panel.show()
-    if draft is not None:
-        panel.restore_draft(draft)
-    panel.attached()
-    return panel
-
-
-@pytest.fixture
-def panel(session, qtbot):
-    return show(session, qtbot)
-
-
-def asked(session) -> dict:
-    return session.called("submit")[-1]
-
-
-def started(session, panel, count: int = 1) -> str:
-    panel.desk.put({"count": count})
-    panel.generate()
-    job = asked(session)["job"]
-    session.engine.start(job)
-    session.engine.running(job)
-    return job
-
-
-def painted(session, panel, count: int = 1) -> str:
-    job = started(session, panel, count)
-    session.finish(job, count)
-    return job
-
-
-def settle(panel) -> None:
-    panel.ui.grid._build_some()
-    while panel.ui.grid.fresh:
-        panel.ui.grid.fresh.flush()
-
-
-def card(panel, job: str):
-    settle(panel)
-    found = panel.ui.grid.card(job)
-    assert found is not None
-    return found
-
-
-def press(panel, job: str, number: int, action: str, qtbot) -> None:
+def press(panel, job: str, number: int, action: str, qtbot) -> None:  # noqa: F811
     """A button that lies on a picture."""
     tile = card(panel, job).tile(number)
     tile.setFocus()
@@ -78,7 +23,7 @@ def press(panel, job: str, number: int, action: str, qtbot) -> None:
     qtbot.mouseClick(buttons[-1], Qt.MouseButton.LeftButton)
 
 
-def test_first_start_has_an_example_that_one_button_paints(session, panel, qtbot):
+def test_first_start_has_an_example_that_one_button_paints(session, panel, qtbot):  # noqa: F811
     assert panel.ui.prompt.value() == "red apple" and panel.ui.empty.isVisible()
     qtbot.mouseClick(panel.ui.empty.button, Qt.MouseButton.LeftButton)
     call = asked(session)
@@ -86,7 +31,7 @@ def test_first_start_has_an_example_that_one_button_paints(session, panel, qtbot
     assert call["origin"] == "image.panel" and panel.ui.grid.isVisible()
 
 
-def test_a_waiting_batch_takes_no_room_and_a_running_one_shows_every_picture(session, panel):
+def test_a_waiting_batch_takes_no_room_and_a_running_one_shows_every_picture(session, panel):  # noqa: F811
     panel.desk.put({"count": 3})
     panel.generate()
     job = asked(session)["job"]
@@ -99,7 +44,7 @@ def test_a_waiting_batch_takes_no_room_and_a_running_one_shows_every_picture(ses
     assert all(tile.pixmap() is not None for tile in card(panel, job).tiles.values())
 
 
-def test_a_frame_that_is_empty_leaves_the_picture_as_it_was(session, panel):
+def test_a_frame_that_is_empty_leaves_the_picture_as_it_was(session, panel):  # noqa: F811
     job = started(session, panel, 2)
     first = encoded(drawn(0))
     session.show_frames(job, [first, b""])
@@ -108,7 +53,7 @@ def test_a_frame_that_is_empty_leaves_the_picture_as_it_was(session, panel):
     assert panel.batches.get(job).pictures[0].frame == first
 
 
-def test_the_preview_stays_until_the_file_was_read(session, panel, qtbot):
+def test_the_preview_stays_until_the_file_was_read(session, panel, qtbot):  # noqa: F811
     job = started(session, panel)
     session.paint(job, 29, 30)
     tile = card(panel, job).tile(0)
@@ -119,14 +64,14 @@ def test_the_preview_stays_until_the_file_was_read(session, panel, qtbot):
     qtbot.waitUntil(lambda: tile.pixmap().width() > 64)
 
 
-def test_more_frames_than_asked_for_are_more_pictures(session, panel):
+def test_more_frames_than_asked_for_are_more_pictures(session, panel):  # noqa: F811
     """A prompt of which every combination is painted."""
     job = started(session, panel, 1)
     session.paint(job, 1, 30, 6)
     assert len(card(panel, job).tiles) == 6
 
 
-def test_each_picture_can_be_stopped_dropped_and_saved_while_it_runs(session, panel, qtbot):
+def test_each_picture_can_be_stopped_dropped_and_saved_while_it_runs(session, panel, qtbot):  # noqa: F811
     session.engine.do_steer = lambda job, data: {}
     job = started(session, panel, 3)
     session.paint(job, 3, 30, 3)
@@ -142,7 +87,7 @@ def test_each_picture_can_be_stopped_dropped_and_saved_while_it_runs(session, pa
     assert card(panel, job).tile(0).accessibleDescription() == "Stopping"
 
 
-def test_escape_stops_the_job_and_keeps_what_is_there(session, panel):
+def test_escape_stops_the_job_and_keeps_what_is_there(session, panel):  # noqa: F811
     job = started(session, panel, 2)
     assert panel.cancel_current() and session.called("cancel") == [{"job": job}]
     session.finish(job, 1, state="cancelled")
@@ -150,7 +95,7 @@ def test_escape_stops_the_job_and_keeps_what_is_there(session, panel):
     assert not panel.cancel_current()
 
 
-def test_newest_on_top_and_a_scrolled_view_stays_where_it_is(session, panel, qtbot):
+def test_newest_on_top_and_a_scrolled_view_stays_where_it_is(session, panel, qtbot):  # noqa: F811
     for _ in range(6):
         painted(session, panel)
     newest = asked(session)["job"]
@@ -166,7 +111,7 @@ def test_newest_on_top_and_a_scrolled_view_stays_where_it_is(session, panel, qtb
     assert panel.ui.grid._anchor() == (id, offset) and bar.value() > 500
 
 
-def test_use_these_settings_takes_the_pictures_own_seed(session, panel, qtbot):
+def test_use_these_settings_takes_the_pictures_own_seed(session, panel, qtbot):  # noqa: F811
     panel.desk.put({"seed": 70, "count": 4, "prompt": "a cat"})
     job = painted(session, panel, 4)
     panel.desk.put({"prompt": "other", "seed": None})
@@ -179,7 +124,7 @@ def test_use_these_settings_takes_the_pictures_own_seed(session, panel, qtbot):
     assert panel.desk.values()["seed"] == 73 and panel.desk.values()["prompt"] == "other"
 
 
-def test_vary_leans_away_from_the_pictures_own_seed(session, panel):
+def test_vary_leans_away_from_the_pictures_own_seed(session, panel):  # noqa: F811
     panel.desk.put({"seed": 70})
     job = painted(session, panel, 2)
     panel.deeds.act("vary", job, 1)
@@ -188,7 +133,7 @@ def test_vary_leans_away_from_the_pictures_own_seed(session, panel):
     assert asked(session)["parents"] == [f"{job}-2"]
 
 
-def test_more_like_this_draws_new_seeds_and_again_the_same(session, panel):
+def test_more_like_this_draws_new_seeds_and_again_the_same(session, panel):  # noqa: F811
     job = painted(session, panel)
     seed = panel.batches.get(job).seed
     panel.deeds.act("again", job, -1)
@@ -197,7 +142,7 @@ def test_more_like_this_draws_new_seeds_and_again_the_same(session, panel):
     assert asked(session)["params"]["seed"] is None
 
 
-def test_keep_only_this_moves_the_others_to_the_trash_and_undo_brings_them_back(session, panel):
+def test_keep_only_this_moves_the_others_to_the_trash_and_undo_brings_them_back(session, panel):  # noqa: F811
     job = painted(session, panel, 3)
     panel.deeds.act("keep", job, 1)
     assert session.called("library.trash") == [{"ids": [f"{job}-1", f"{job}-3"]}]
@@ -207,7 +152,7 @@ def test_keep_only_this_moves_the_others_to_the_trash_and_undo_brings_them_back(
     assert len(card(panel, job).tiles) == 3
 
 
-def test_deleting_every_picture_takes_the_batch_away_and_a_restart_keeps_it_away(session, panel, qtbot):
+def test_deleting_every_picture_takes_the_batch_away_and_a_restart_keeps_it_away(session, panel, qtbot):  # noqa: F811
     job = painted(session, panel)
     tile = card(panel, job).tile(0)
     tile.setFocus()
@@ -217,7 +162,7 @@ def test_deleting_every_picture_takes_the_batch_away_and_a_restart_keeps_it_away
     assert not again.batches.newest_first()
 
 
-def test_a_refused_request_says_why_where_the_pictures_would_be(session, panel):
+def test_a_refused_request_says_why_where_the_pictures_would_be(session, panel):  # noqa: F811
     session.engine.refuse = StudioError("This does not fit", "It needs 30 GB.", "Choose a smaller size.", code="memory")
     panel.generate()
     (batch,) = panel.batches.newest_first()
@@ -228,14 +173,14 @@ def test_a_refused_request_says_why_where_the_pictures_would_be(session, panel):
     assert asked(session)["operation"] == "image.generate" and len(panel.batches.newest_first()) == 1
 
 
-def test_a_failed_job_shows_its_error_and_what_was_saved(session, panel):
+def test_a_failed_job_shows_its_error_and_what_was_saved(session, panel):  # noqa: F811
     job = started(session, panel, 2)
     session.engine.fail(job, title="The model is broken", detail="3 keys are missing.", hint="", code="model")
     assert "3 keys" in card(panel, job)._error.detail.text() and not card(panel, job).tiles
     assert not card(panel, job).state.text().startswith("0")
 
 
-def test_a_file_that_is_gone_is_said_where_the_picture_was(session, panel):
+def test_a_file_that_is_gone_is_said_where_the_picture_was(session, panel):  # noqa: F811
     job = painted(session, panel)
     path = Path(panel.batches.get(job).pictures[0].path)
     path.unlink()
@@ -245,7 +190,7 @@ def test_a_file_that_is_gone_is_said_where_the_picture_was(session, panel):
     assert panel.batches.get(job).pictures[0].gone == "In the trash"
 
 
-def test_history_comes_back_with_the_panel_and_pages_of_it_as_it_is_scrolled(session, panel, qtbot):
+def test_history_comes_back_with_the_panel_and_pages_of_it_as_it_is_scrolled(session, panel, qtbot):  # noqa: F811
     for at in range(230):
         session.engine.do_submit(f"old-{at}", "image.generate", {"prompt": f"p {at}"}, origin="image.panel")
         session.engine.jobs[f"old-{at}"]["state"] = "cancelled"
@@ -256,7 +201,7 @@ def test_history_comes_back_with_the_panel_and_pages_of_it_as_it_is_scrolled(ses
     assert again.ui.prompt.history()[-1]
 
 
-def test_copy_recipe_and_picture(session, panel):
+def test_copy_recipe_and_picture(session, panel):  # noqa: F811
     job = painted(session, panel)
     panel.deeds.act("recipe", job, 0)
     assert json.loads(QGuiApplication.clipboard().text())["artifact"] == f"{job}-1"
@@ -264,7 +209,7 @@ def test_copy_recipe_and_picture(session, panel):
     assert not QGuiApplication.clipboard().image().isNull()
 
 
-def test_every_tile_is_reached_and_named_by_keyboard_alone(session, panel, qtbot):
+def test_every_tile_is_reached_and_named_by_keyboard_alone(session, panel, qtbot):  # noqa: F811
     job = painted(session, panel, 3)
     tiles = list(card(panel, job).tiles.values())
     assert [tile.accessibleName() for tile in tiles] == ["Picture 1 of 3", "Picture 2 of 3", "Picture 3 of 3"]
@@ -281,7 +226,7 @@ def test_every_tile_is_reached_and_named_by_keyboard_alone(session, panel, qtbot
     assert panel.ui.grid.current() == (job, 0)
 
 
-def test_actions_are_those_of_the_picture_that_has_the_keyboard(session, panel):
+def test_actions_are_those_of_the_picture_that_has_the_keyboard(session, panel):  # noqa: F811
     job = painted(session, panel, 2)
     card(panel, job).tile(1).setFocus()
     found = {action.id: action for action in panel.actions()}

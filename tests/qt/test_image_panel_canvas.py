@@ -8,8 +8,8 @@ from PySide6.QtCore import QPointF
 from PySide6.QtGui import QImage
 
 from studio.kit.canvas.brush import Brush
+from tests.qt.image_panel_rig import asked, panel, session, show  # noqa: F401 (fixtures)
 from tests.qt.image_rig import drawn
-from tests.qt.test_image_panel import asked, panel, session, show  # noqa: F401 (fixtures)
 
 pytestmark = pytest.mark.qt
 

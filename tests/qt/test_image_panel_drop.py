@@ -7,8 +7,8 @@ from PySide6.QtCore import Qt
 
 from studio.errors import StudioError
 from studio.sdk.artifact import Recipe
+from tests.qt.image_panel_rig import asked, card, panel, session, show  # noqa: F401 (fixtures)
 from tests.qt.image_rig import drawn
-from tests.qt.test_image_panel import asked, card, panel, session, show  # noqa: F401 (fixtures)
 
 pytestmark = pytest.mark.qt
 A1111 = (

@@ -6,8 +6,8 @@ import pytest
 from PySide6.QtCore import QSize
 
 from studio.kit.thumbs import Thumbs
+from tests.qt.image_panel_rig import panel, session, show  # noqa: F401 (fixtures)
 from tests.qt.image_rig import drawn
-from tests.qt.test_image_panel import panel, session, show  # noqa: F401 (fixtures)
 
 pytestmark = pytest.mark.qt
 MANY = 10_000

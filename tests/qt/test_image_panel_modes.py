@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 
+from tests.qt.image_panel_rig import asked, panel, session, show  # noqa: F401 (fixtures)
 from tests.qt.image_rig import drawn, painter_entry
-from tests.qt.test_image_panel import asked, panel, session, show  # noqa: F401 (fixtures)
 
 pytestmark = pytest.mark.qt
 

@@ -6,8 +6,8 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
+from tests.qt.image_panel_rig import asked, card, painted, panel, session, show, started  # noqa: F401 (fixtures)
 from tests.qt.image_rig import drawn
-from tests.qt.test_image_panel import asked, card, painted, panel, session, show, started  # noqa: F401 (fixtures)
 
 pytestmark = pytest.mark.qt
 
