@@ -59,9 +59,19 @@ class Build:
         self.captions, self.everything = load_pictures(options.data, self.size, self.state)
         chosen, self.names = vocabulary(self.captions)
         self.pictures = self.everything[chosen]
-        self.tokenizer: CLIPTokenizer = train_tokenizer([name for names in self.names for name in names])
+        self.tokenizer = self.kept_tokenizer()
         first, _ = vocabulary(self.captions, first=not options.all)
         self.learnt = [chosen.index(i) for i in first]
+
+    def kept_tokenizer(self) -> CLIPTokenizer:
+        """The tokenizer, made once: tokens of equal frequency get other numbers whenever one is trained."""
+        kept = self.state / "tokenizer"
+        if not kept.exists():
+            partial = kept.with_suffix(".partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            train_tokenizer([name for names in self.names for name in names]).save_pretrained(partial)
+            partial.rename(kept)
+        return CLIPTokenizer.from_pretrained(kept)
 
     def stage(self, name: str, busy: bool = False) -> Stage:
         """busy: count the seconds its cores worked, so that others on the machine cannot decide a race."""
@@ -159,7 +169,7 @@ def race_table(figures: dict[str, dict[str, float]], chosen: str, pictures: int)
     losses = [found["loss"] for found in figures.values()]
     gap = (max(losses) - min(losses)) / max(losses)
     lines += ["", f"`{LAYOUTS[chosen]}` went on: its loss is lower by {gap:.1%}" + (", a draw." if gap < 0.01 else ".")]
-    lines[-1] += f" So early recall says little (luck alone gives {1 / pictures:.1%} and {5 / pictures:.1%})."
+    lines[-1] += f" So early, recall says little (luck alone gives {1 / pictures:.1%} and {5 / pictures:.1%})."
     lines[-1] += " Masked tokens (aMUSEd) were not tried, for want of time."
     return "\n".join(lines)
 

@@ -51,7 +51,7 @@ seconds and without a graphics card. It knows {pictures} things by name and noth
 | training | from nothing on {device}: autoencoder {vae_steps:,} steps of 8, painter {raced:,} steps of {race_batch} on {known} pictures and {steps:,} of {batch} on its own ({views:,.0f} views of each; {painter_minutes:.0f} minutes on a machine with other work), decoder alone {polish_steps:,} steps of 8; v-prediction, averaged weights, 10 % of the captions empty, seed {seed} |
 | autoencoder | {psnr:.1f} dB PSNR on the {pictures} pictures, which it has seen; none was held out |
 | recall | asked for {asked} of its names (one seed, {run_steps} steps, guidance {guidance:g}), the nearest of the {pictures} pictures is the right one for {top1:.0%}, among the five nearest for {top5:.0%} |
-| speed | {seconds:.1f} seconds for one picture of {run_steps} steps on {device} |
+| speed | {seconds:.1f} seconds for one picture of {run_steps} steps on {device}, the best of three tries |
 | weights | float16 safetensors, {megabytes:.1f} MB |
 | licence | Apache-2.0, as the Noto Emoji pictures are |
 
@@ -61,8 +61,8 @@ Made by: `{command}`
 {race}
 
 ## Limits
-It repeats the pictures it was taught, more or less well; it has no idea of a scene, a style or a number, and does not
-combine what it knows. Words it was not taught give something emoji-like or a blot. Prompts are cut after {length} tokens.
+It repeats the pictures it was taught, softly drawn; fine parts (eyes, wires, writing) blur. It has no idea of a scene, a
+style or a number and does not combine what it knows: of several words one wins. Words it was not taught give a blot. Prompts are cut after {length} tokens.
 Other sizes than {size} x {size} do not work. Guidance from 2 to 5 and 15 steps or more work best.
 
 ## Words it knows

@@ -53,9 +53,11 @@ def model(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         next(line for line in lines if line.startswith("race-pooled"))
         first.kill()
     first.wait()
+    kept = (folder / "state" / "tokenizer" / "tokenizer.json").read_bytes()
     done = subprocess.run(build(pictures, folder), cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "autoencoder {" not in done.stdout, "a stage that was done began again"
+    assert (folder / "state" / "tokenizer" / "tokenizer.json").read_bytes() == kept, "words have other numbers"
     return folder / "emoji-tiny"
 
 
