@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 from studio.kit.results import JobResult, JobResults, plural, rate_words, state_words
+from studio.sdk.artifact import Recipe
 
 ASKED = {"stop": "Stopping", "stopped": "Stopped; it is kept as it is", "drop": "Taken out", "save": "Saving"}
 
@@ -44,6 +46,16 @@ class Batch(JobResult):
 
     pictures: list[Picture] = field(default_factory=list)
     hidden: set[str] = field(default_factory=set)
+
+    @classmethod
+    def dropped(cls, recipe: Recipe, values: dict[str, Any], path: Path | None, kind: str) -> Self:
+        """The batch of a dropped file, for the case that the engine does not know its job any more."""
+        id, facts = recipe.job or recipe.artifact or str(path), dict(recipe.facts)
+        found = cls(id, values, "finished", recipe.created, 2**31, recipe.operation, local=True, facts=facts)
+        file = {"id": recipe.artifact or id, "kind": kind, "path": str(path or "")}
+        found.update({"params": values, "operation": recipe.operation, "state": "finished", "created": recipe.created,
+                      "seq": 2**31, "artifacts": [file] if path else [], "facts": dict(recipe.facts)})  # fmt: skip
+        return found
 
     @property
     def shown(self) -> list[Picture]:

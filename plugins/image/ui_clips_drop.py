@@ -13,9 +13,6 @@ from .ui_clips_layout import ClipsLayout
 from .ui_clips_modes import MODES, OF_OPERATION
 from .ui_clips_results import ClipBatch
 from .ui_clips_settings import ClipSettings
-from .ui_drop import PICTURES
-
-__all__ = ["PICTURES", "ClipDrop"]
 
 
 class ClipDrop(QObject):
@@ -42,19 +39,9 @@ class ClipDrop(QObject):
         name = path.name if path is not None else "the recipe"
         self._ui.taken.say(f"Restored from {name}", ["All settings are as they were, the seed too."])
         if path is not None:
-            self.found.emit(_batch(recipe, values, path))
+            self.found.emit(ClipBatch.dropped(recipe, values, path, "video"))
 
     def use(self, path: Path) -> None:
         """A picture that the next clip begins with."""
         self._settings.use_picture(str(path))
         self._ui.taken.say(f"{path.name} is the first picture of the next clip")
-
-
-def _batch(recipe: Recipe, values: dict, path: Path) -> ClipBatch:
-    """The dropped clip, for the case that the engine does not know its job any more."""
-    id = recipe.job or recipe.artifact or str(path)
-    found = ClipBatch(id, values, "finished", recipe.created, 2**31, recipe.operation, local=True)
-    file = {"id": recipe.artifact or id, "kind": "video", "path": str(path)}
-    found.update({"params": values, "operation": recipe.operation, "state": "finished", "created": recipe.created,
-                  "seq": 2**31, "artifacts": [file], "facts": dict(recipe.facts)})  # fmt: skip
-    return found

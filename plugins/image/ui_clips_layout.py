@@ -1,19 +1,12 @@
 """The video panel's widgets and where they stand. Knows nothing of jobs."""
 
-from collections.abc import Callable
-
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
-from studio.kit.empty import EmptyState
-from studio.kit.session import Session
-from studio.kit.start import StartButtons
-
-from .ui_card import BatchCard
 from .ui_clips_modes import MODES, OF_CLIPS, STOPS, TRAVEL
 from .ui_clips_page import ClipPage
 from .ui_clips_stops import StopsStrip
 from .ui_mode_layout import ModeLayout
-from .ui_modes import Mode, Values
+from .ui_modes import Mode
 
 EMPTY = {
     TRAVEL: ("No clips yet", "Say below what is to be seen at each stop; the clip glides from one to the next."),
@@ -28,20 +21,13 @@ class ClipsLayout(ModeLayout):
     kinds = OF_CLIPS
     shown = "clips"
     zoom_wide = 96
+    placeholder = "What happens in the clip"
+    nothing, icon = EMPTY[TRAVEL], "mdi6.movie-open-outline"
+    starts = ("Makes the clip", "Stops; of a travel what was made so far is kept")
 
-    def __init__(
-        self,
-        title: str,
-        session: Session,
-        make_card: Callable[[str], BatchCard],
-        values: Callable[[], Values],
-        parent: QWidget | None = None,
-    ):
-        empty = EmptyState(*EMPTY[TRAVEL], "Generate", icon=session.theme.icon("mdi6.movie-open-outline"))
-        start = StartButtons("Makes the clip", "Stops; of a travel what was made so far is kept")
-        super().__init__(session, make_card, values, "What happens in the clip", empty, start, parent)
-        self.stops = StopsStrip(session.theme, STOPS)
-        self.page = ClipPage(session)
+    def _build(self, title: str) -> None:
+        self.stops = StopsStrip(self._session.theme, STOPS)
+        self.page = ClipPage(self._session)
         self.pages = QStackedWidget()
         for page in (self.grid, self.empty, self.page):
             self.pages.addWidget(page)

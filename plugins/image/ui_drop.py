@@ -52,7 +52,7 @@ class Drop(QObject):
             told.append("It goes on from a step of another picture.")
         name = path.name if path is not None else "the recipe"
         self._ui.taken.say(f"Restored from {name}", told, INSTEAD if path else "", self._user(path))
-        self.found.emit(_batch(recipe, values, path))
+        self.found.emit(Batch.dropped(recipe, values, path, "image"))
 
     # others ----------------------------------------------------------------------------------
 
@@ -112,13 +112,3 @@ class Drop(QObject):
 
 def _fields(session: Session, operation: str) -> Any:
     return session.params_class(operation).model_fields
-
-
-def _batch(recipe: Recipe, values: dict[str, Any], path: Path | None) -> Batch:
-    """The dropped result, for the case that the engine does not know its job any more."""
-    id = recipe.job or recipe.artifact or str(path)
-    found = Batch(id, values, "finished", recipe.created, 2**31, recipe.operation, local=True, facts=dict(recipe.facts))
-    file = {"id": recipe.artifact or id, "kind": "image", "path": str(path or "")}
-    found.update({"params": values, "operation": recipe.operation, "state": "finished", "created": recipe.created,
-                  "seq": 2**31, "artifacts": [file] if path else [], "facts": dict(recipe.facts)})  # fmt: skip
-    return found

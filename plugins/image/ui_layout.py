@@ -1,23 +1,17 @@
 """The image panel's widgets and where they stand. Knows nothing of jobs."""
 
-from collections.abc import Callable
-
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
-from studio.kit.empty import EmptyState
 from studio.kit.segments import Segments
-from studio.kit.session import Session
-from studio.kit.start import StartButtons
 from studio.kit.starter import StarterCard
 from studio.kit.surface import tool_button
 
 from .ui_canvas import CanvasSide
-from .ui_card import BatchCard
 from .ui_compare import ComparePage
 from .ui_mode_layout import ModeLayout
-from .ui_modes import OF_PICTURES, Values
+from .ui_modes import OF_PICTURES
 from .ui_viewer import Viewer
 
 PROMPT_WIDE = 2400
@@ -27,7 +21,6 @@ STARTER = (
     "is a small starter model that has seen only emoji of 64 pixels. It works at once and offline; "
     "a larger model paints about anything."
 )
-PLACEHOLDER = "What is to be seen"
 EMPTY = ("No pictures yet", "Say below what is to be seen; the pictures appear here while they are painted.")
 VIEWS = (
     ("results", "Results", "The pictures, newest first"),
@@ -48,19 +41,12 @@ class ImageLayout(ModeLayout):
     kinds = OF_PICTURES
     shown = "pictures"
     home_changed = Signal(str)
+    placeholder = "What is to be seen"
+    nothing, icon = EMPTY, "mdi6.image-outline"
+    starts = ("Paints what the prompt says",)
 
-    def __init__(
-        self,
-        title: str,
-        session: Session,
-        make_card: Callable[[str], BatchCard],
-        values: Callable[[], Values],
-        parent: QWidget | None = None,
-    ):
-        theme = session.theme
-        empty = EmptyState(*EMPTY, "Generate", icon=theme.icon("mdi6.image-outline"))
-        start = StartButtons("Paints what the prompt says")
-        super().__init__(session, make_card, values, PLACEHOLDER, empty, start, parent)
+    def _build(self, title: str) -> None:
+        session, theme = self._session, self._session.theme
         self.viewer = Viewer(session)
         self.compare = ComparePage(session)
         self.side = CanvasSide(session)

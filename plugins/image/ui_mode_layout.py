@@ -30,10 +30,17 @@ SMALLEST, LARGEST = 112, 512
 
 
 class ModeLayout(QWidget):
-    """A panel adds parts of its own, `pages` and `foot`, and then composes. kinds: its modes; shown: its results."""
+    """A panel makes parts of its own, `pages` and `foot` in `_build`. kinds: its modes; shown: its results.
+
+    nothing, icon: what stands there while there are none; starts: what its two buttons do.
+    """
 
     kinds: ModeSet
     shown: str
+    placeholder: str
+    nothing: tuple[str, str]
+    icon: str
+    starts: tuple[str, ...]
     zoom_wide = 80
     density_changed = Signal(str)
     pages: QStackedWidget
@@ -41,12 +48,10 @@ class ModeLayout(QWidget):
 
     def __init__(
         self,
+        title: str,
         session: Session,
         make_card: Callable[[str], BatchCard],
         values: Callable[[], Values],
-        placeholder: str,
-        empty: EmptyState,
-        start: StartButtons,
         parent: QWidget | None = None,
     ):
         super().__init__(parent)
@@ -54,7 +59,7 @@ class ModeLayout(QWidget):
         theme.extend("image", STYLE)
         self._one, self._two, self._three = (theme.shape("space", name) for name in ("one", "two", "three"))
         modes = self.kinds.modes
-        self.prompt = PromptBox(session, placeholder)
+        self.prompt = PromptBox(session, self.placeholder)
         # One history for the whole panel: the editor's own would undo in another order.
         self.prompt.setUndoRedoEnabled(False)
         self.negative = NegativeBox(theme)
@@ -69,8 +74,14 @@ class ModeLayout(QWidget):
         self.taken = TakenCard(theme)
         self.zoom = self._zoom()
         self.cannot = label(wrap=True, problem=True)
-        self.empty, self.start = empty, start
-        self.generate, self.stop = start.generate, start.stop
+        self.empty = EmptyState(*self.nothing, "Generate", icon=theme.icon(self.icon))
+        self.start = StartButtons(*self.starts)
+        self.generate, self.stop = self.start.generate, self.start.stop
+        self._build(title)
+
+    def _build(self, title: str) -> None:
+        """The panel's own parts; ends with `_compose`."""
+        raise NotImplementedError
 
     def _compose(self, left: QLayout) -> None:
         row = QHBoxLayout(self)
