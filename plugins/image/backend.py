@@ -85,6 +85,7 @@ def plan_of(
         steering=tuple(params.steering),
         regions=tuple(params.regions),
         adapters_key=guides.adapters_key,
+        preview_by=params.preview_by,
     )
 
 

@@ -44,10 +44,10 @@ class Leaving(Exception):
 class Easel:
     """One pass of a job. gone: numbers of pictures that are finished or were dropped. frames: their last previews."""
 
-    def __init__(self, loaded: Any, ctx: Any, plan: Plan, finished: Callable[[Finished], None], start: Any):
+    def __init__(self, loaded: Any, ctx: Any, plan: Plan, finished: Callable[[Finished], None], start: Any, tiny: Any):
         self.loaded, self.ctx, self.plan, self._finished, self.start = loaded, ctx, plan, finished, start
         self.layout = Layout.of(loaded, plan.width, plan.height)
-        self.previewer = Previewer(loaded, self.layout)
+        self.previewer = Previewer(loaded, self.layout, tiny=tiny)
         self.files = StepFiles(ctx.steps if plan.keep_steps else None)
         self.gone: set[int] = set()
         self.frames: dict[int, bytes] = {}

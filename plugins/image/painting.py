@@ -18,6 +18,7 @@ from .decoding import free, out_of_memory, room
 from .denoise import Batch, Easel
 from .layout import Layout
 from .plans import Finished, Plan, Wanted, plan_items, without_picture
+from .previews import preview_decoder
 from .regional import region_words, regional
 from .steps import Mark, check_start, read_start
 
@@ -43,9 +44,9 @@ def paint(loaded: Any, ctx: Any, plan: Plan, finished: Callable[[Finished], None
         start = read_start(plan.start_latents)
         check_start(start[1], start[0], loaded.family, Layout.of(loaded, plan.width, plan.height))
         plan = _begun(plan)
-    easel = Easel(loaded, ctx, plan, finished, start)
     todo = _with_words(loaded, ctx, plan)
-    with torch.no_grad(), _regions(loaded, ctx, plan, todo):
+    with torch.no_grad(), _regions(loaded, ctx, plan, todo), preview_decoder(loaded, ctx, plan.preview_by) as tiny:
+        easel = Easel(loaded, ctx, plan, finished, start, tiny)
         size = _at_once(loaded, plan, len(todo))
         while todo:
             together = _together(todo, size)

@@ -3,7 +3,7 @@
 Owns the fields that every painting operation shares (Painting) and the small items in its lists.
 """
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -14,8 +14,11 @@ from .sampler_table import SAMPLERS, SCHEDULES
 MOST = 64
 """Pictures of one job."""
 
-Sampler = Literal["auto", *SAMPLERS]  # type: ignore[valid-type]
-Schedule = Literal["auto", *SCHEDULES]  # type: ignore[valid-type]
+if TYPE_CHECKING:
+    Sampler = Schedule = str
+else:
+    Sampler = Literal["auto", *SAMPLERS]
+    Schedule = Literal["auto", *SCHEDULES]
 Expert = Density.EXPERT
 
 
@@ -179,6 +182,14 @@ class Painting(Params):
     )
     clip_skip: Annotated[int, Ui(group="Model", density=Expert)] = Field(
         default=0, ge=0, le=11, title="CLIP skip", description="Leave out this many last layers of the text encoder."
+    )
+    preview_by: Annotated[str, Ui(widget="model", group="Model", density=Expert, choices_from="hub:preview-vae")] = (
+        Field(
+            default="",
+            title="Preview decoder",
+            description="A tiny autoencoder (TAESD and its kin) for finer previews, as often as a small share of the time "
+            "allows.",
+        )
     )
     quantised: Annotated[Literal["none", "int8", "int4"], Ui(group="Model", density=Expert)] = Field(
         default="none", title="Weights", description="Load the weights in fewer bits, where bitsandbytes or torchao is."

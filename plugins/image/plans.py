@@ -36,7 +36,8 @@ class Plan:
     """One pass over some pictures. Size in pixels.
 
     call, parts: further arguments of the pipeline's call and constructor. steps_before: steps of the job's passes
-    before this one, in files and steering. keep_steps: whether files of the steps are written.
+    before this one, in files and steering. keep_steps: whether files of the steps are written. preview_by: the tiny
+    autoencoder that draws previews, if any.
     """
 
     use: str
@@ -60,6 +61,7 @@ class Plan:
     save_params: dict[str, Any] | None = None
     adapters_key: str = ""
     steps_before: int = 0
+    preview_by: str = ""
 
 
 @dataclass(frozen=True)

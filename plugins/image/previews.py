@@ -1,18 +1,25 @@
 """Small pictures of what is being painted, from the running latents, by one matrix product.
 
 Owns Previewer: three colours as a linear function of the channels that the VAE decodes. The function of a VAE is
-fitted once per loaded model, by least squares on smooth random pictures that the VAE itself encodes. Previews
-may take SHARE of the time that the steps take; the first and the last are always made.
+fitted once per loaded model, by least squares on smooth random pictures that the VAE itself encodes. Where a tiny
+autoencoder is chosen (diffusers' AutoencoderTiny), it decodes them instead. Previews may take SHARE of the time that
+the steps take; the first and the last are always made.
 """
 
+import contextlib
 import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
+from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 from PIL import Image
 from torch import Tensor
+
+from studio.errors import StudioError
+from studio.sdk.operation import ModelInfo
 
 from .layout import DEEP, Layout
 
@@ -25,10 +32,19 @@ FIT_PICTURES = 3
 
 
 class Previewer:
-    """One job's previews. clock: seconds, given by tests."""
+    """One job's previews. clock: seconds, given by tests. tiny: an AutoencoderTiny of the family, or None."""
 
-    def __init__(self, loaded: Any, layout: Layout, clock: Callable[[], float] = time.perf_counter):
-        self._loaded, self._layout, self._clock = loaded, layout, clock
+    def __init__(
+        self, loaded: Any, layout: Layout, clock: Callable[[], float] = time.perf_counter, *, tiny: Any = None
+    ):
+        self._loaded, self._layout, self._clock, self._tiny = loaded, layout, clock, tiny
+        if tiny is not None and tiny.config.latent_channels != layout.channels:
+            raise StudioError(
+                "The preview decoder is made for other models",
+                f"It reads {tiny.config.latent_channels} latent channels; {loaded.info.id} has {layout.channels}.",
+                "Choose the one of this family, or none.",
+                code="preview",
+            )
         self._spent, self._since = 0.0, clock()
         self._ever = False
         self._cost = 0.0
@@ -57,11 +73,44 @@ class Previewer:
     @torch.no_grad()
     def _colours(self, latents: Tensor) -> Tensor:
         """(B, H, W, 3) bytes."""
+        if self._tiny is not None and self._layout.family not in (*DEEP, "flux2"):
+            return self._finer(latents)
         values = self._layout.for_vae(latents.to(self._layout.dtype)).float()
         values = values[:, :, 0] if self._layout.family in DEEP else values
         weights, bias = factors(self._loaded, self._layout)
         rgb = torch.einsum("bchw,ck->bhwk", values, weights) + bias
         return ((rgb.nan_to_num() + 1) * 127.5).clamp(0, 255).round().byte().cpu()
+
+    def _finer(self, latents: Tensor) -> Tensor:
+        """(B, H, W, 3) bytes, by the tiny autoencoder, which reads latents as the loop has them."""
+        first = next(self._tiny.parameters())
+        planes = self._layout.spread(latents).to(first.device, first.dtype).nan_to_num()
+        pictures = self._tiny.decode(planes, return_dict=False)[0].float()
+        longest = max(pictures.shape[-2:])
+        if longest > LONGEST:
+            high, wide = (max(1, side * LONGEST // longest) for side in pictures.shape[-2:])
+            pictures = torch.nn.functional.adaptive_avg_pool2d(pictures, (high, wide))
+        return ((pictures.permute(0, 2, 3, 1) + 1) * 127.5).clamp(0, 255).round().byte().cpu()
+
+
+@contextlib.contextmanager
+def preview_decoder(loaded: Any, ctx: Any, ref: str) -> Iterator[Any]:
+    """The tiny autoencoder `ref`, resident like any model; None when none is named. Raises StudioError."""
+    if not ref:
+        yield None
+        return
+
+    def load(info: ModelInfo) -> Any:
+        ctx.stage(f"Loading {info.id}")
+        try:
+            found = AutoencoderTiny.from_pretrained(Path(info.path), local_files_only=True, use_safetensors=True)
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            first = str(error).splitlines()[0][:300]
+            raise StudioError("The preview decoder cannot be read", f"{info.id}: {first}", code="model-load") from None
+        return found.to(loaded.device, loaded.dtype).eval().requires_grad_(False)  # type: ignore[call-arg]
+
+    with ctx.models.use(ref, load, key=f"preview-{loaded.dtype}") as tiny:
+        yield tiny
 
 
 def factors(loaded: Any, layout: Layout) -> tuple[Tensor, Tensor]:

@@ -78,6 +78,8 @@ def component(kept: dict[str, Any]) -> dict[str, Any]:
         base = _WIDTHS.get(wide, "sd15") if isinstance(wide, int) else "sd15"
         base = "sdxl" if kept.get("addition_embed_type") == "text_time" else base
         return found | {"capability": "controlnet", "config": kept | {"base": _CONTROLLED.get(name, base)}}
+    if name == "AutoencoderTiny":
+        return found | {"capability": "preview-vae"}
     if name.startswith(("Autoencoder", "AsymmetricAutoencoder", "ConsistencyDecoder")):
         return found | {"capability": "vae"}
     return found
