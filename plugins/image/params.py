@@ -187,8 +187,8 @@ class Painting(Params):
         Field(
             default="",
             title="Preview decoder",
-            description="A tiny autoencoder (TAESD and its kin) for finer previews, as often as a small share of the time "
-            "allows.",
+            description="A tiny autoencoder (TAESD and its kin) for finer previews, as often as a small share of the "
+            "time allows.",
         )
     )
     quantised: Annotated[Literal["none", "int8", "int4"], Ui(group="Model", density=Expert)] = Field(

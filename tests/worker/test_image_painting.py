@@ -46,7 +46,9 @@ def bare(loaded: Loaded, prompt: str, seeds: list[int], **more: Any) -> Any:
     pipeline.set_progress_bar_config(disable=True)
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     count = len(seeds)
-    return pipeline(prompt=[prompt], generator=generators, num_images_per_prompt=count, width=64, height=64, **more).images
+    return pipeline(
+        prompt=[prompt], generator=generators, num_images_per_prompt=count, width=64, height=64, **more
+    ).images
 
 
 @pytest.mark.parametrize("family", FAMILIES)
