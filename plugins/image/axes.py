@@ -63,6 +63,10 @@ class Cell:
     title: str
 
 
+UNSEEN = ("preview_by",)
+"""Fields that change no picture."""
+
+
 def axes(params: type[Params], values: Values, models: Models | None = None) -> list[Axis]:
     """What can vary in these settings, in the form's order; fields of list entries only where there are entries."""
     models, found = models or {}, []
@@ -100,7 +104,7 @@ def _of_item(spec: FieldSpec, number: int, item: Any, models: Models) -> list[Ax
 
 def _of_field(spec: FieldSpec, key: str, title: str, value: Any, models: Models) -> list[Axis]:
     inside = "." in key
-    if spec.ui.widget == "hidden" or spec.input or spec.ui.widget in ("file", "picture", "mask"):
+    if spec.name in UNSEEN or spec.ui.widget == "hidden" or spec.input or spec.ui.widget in ("file", "picture", "mask"):
         return []
     if spec.kind in ("int", "float"):
         return [Axis(key, title, "number", spec, cost=_cost(key, spec))]

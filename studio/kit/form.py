@@ -180,7 +180,7 @@ class ParamsForm(QWidget):
     def check_fit(self) -> None:
         """Asks whether it fits, a moment after the last change. Call it when a field shown elsewhere has changed."""
         for row in self.rows.values():
-            if isinstance(row.control, ModelControl):
+            if isinstance(row.control, ModelControl) and row.control.fit is not None:
                 row.control.check({**self._values, **(self._rest() if self._rest else {})})
 
     def set_last_seed(self, seed: int | None) -> None:
