@@ -217,8 +217,7 @@ class Engine:
     def prewarm(self, operation: str) -> None:
         """Has a worker import what the operation needs. Raises StudioError when there is no such operation."""
         found = self.plugins.operation(operation)
-        place = {"folder": str(found.plugin.folder), "package": found.plugin.package, "target": found.entry.backend}
-        self.supervisor.prewarm(operation, m.Prewarm(place))
+        self.supervisor.prewarm(operation, m.Prewarm(found.plugin.place(found.entry.backend)))
 
     def publish_counts(self) -> None:
         self.bus.publish("queue", **self.counts())

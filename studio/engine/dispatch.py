@@ -92,7 +92,6 @@ class Dispatch:
         except Exception as error:  # noqa: BLE001 - the job's door
             self._fail(job, error)
             return
-        place = {"folder": str(operation.plugin.folder), "package": operation.plugin.package}
         recipe = {
             "app": studio.__version__,
             "operation": job.operation,
@@ -107,8 +106,8 @@ class Dispatch:
             job=job.id,
             operation=job.operation,
             params=job.params,
-            params_target={**place, "target": operation.entry.params},
-            backend={**place, "target": operation.entry.backend},
+            params_target=operation.plugin.place(operation.entry.params),
+            backend=operation.plugin.place(operation.entry.backend),
             folder=str(folder),
             receipt=str(receipt_path(self._receipts, job.id)),
             recipe=recipe,

@@ -3,10 +3,11 @@
 import importlib.util
 import logging
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 from studio.errors import StudioError
 from studio.paths import Paths, bundled
@@ -19,7 +20,10 @@ NAMESPACE = "studio_plugins"
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """A plugin that was found; `problem` says why it is not usable, if it is not."""
+    """A plugin that was found; `problem` says why it is not usable, if it is not.
+
+    needs: package and folder of each plugin whose modules it imports, those that these need among them.
+    """
 
     id: str
     folder: Path
@@ -27,10 +31,16 @@ class Plugin:
     source: str
     manifest: Manifest | None = None
     problem: StudioError | None = None
+    needs: tuple[tuple[str, Path], ...] = ()
 
     @property
     def usable(self) -> bool:
         return self.manifest is not None and self.problem is None
+
+    def place(self, target: str) -> dict[str, Any]:
+        """Where another process finds `module:name` of this plugin, as JSON."""
+        needs = [[package, str(folder)] for package, folder in self.needs]
+        return {"folder": str(self.folder), "package": self.package, "target": target, "needs": needs}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +125,30 @@ def discover(folders: Iterable[Path], disabled: Iterable[str] = (), *, installed
         elif problem is None and plugin.id in set(disabled):
             problem = StudioError("Switched off", code="disabled")
         taken.setdefault(plugin.id, plugin)
-        result.append(Plugin(plugin.id, plugin.folder, plugin.package, plugin.source, plugin.manifest, problem))
-    return Plugins(tuple(result))
+        result.append(replace(plugin, problem=problem))
+    usable = {plugin.id: plugin for plugin in result if plugin.usable}
+    return Plugins(tuple(_with_needs(plugin, usable) if plugin.usable else plugin for plugin in result))
+
+
+def _with_needs(plugin: Plugin, usable: Mapping[str, Plugin]) -> Plugin:
+    """The plugin with what it builds on, or with the problem that something of it is not there."""
+    needs: dict[str, Plugin] = {}
+    todo = [(plugin.id, id) for id in _required(plugin)]
+    while todo:
+        by, id = todo.pop(0)
+        if id not in usable:
+            problem = StudioError(
+                f"It builds on the plugin {id}, which is not usable", f"{by} requires {id}.", code="requires"
+            )
+            return replace(plugin, problem=problem)
+        if id != plugin.id and id not in needs:
+            needs[id] = usable[id]
+            todo += [(id, more) for more in _required(usable[id])]
+    return replace(plugin, needs=tuple((found.package, found.folder) for found in needs.values()))
+
+
+def _required(plugin: Plugin) -> tuple[str, ...]:
+    return plugin.manifest.requires if plugin.manifest else ()
 
 
 def _read(folder: Path, package: str, source: str) -> Plugin:

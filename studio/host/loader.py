@@ -8,6 +8,7 @@ import importlib
 import sys
 import traceback
 import types
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,14 @@ from studio.sdk.operation import EstimateFunction
 from studio.sdk.params import Params
 
 
-def load(folder: Path, package: str, target: str) -> Any:
-    """The object `module:name` of the plugin in `folder`. Raises StudioError with the traceback as log."""
-    if package.startswith(NAMESPACE + "."):
-        _mount(package, folder)
+def load(folder: Path, package: str, target: str, needs: Iterable[tuple[str, Path]] = ()) -> Any:
+    """The object `module:name` of the plugin in `folder`. Raises StudioError with the traceback as log.
+
+    needs: package and folder of the plugins that it imports from, as `from ..text.module import name`.
+    """
+    for name, place in ((package, folder), *needs):
+        if name.startswith(NAMESPACE + "."):
+            _mount(name, place)
     module_name, _, name = target.partition(":")
     try:
         module = importlib.import_module(f"{package}.{module_name}")
@@ -38,7 +43,13 @@ def load(folder: Path, package: str, target: str) -> Any:
 
 
 def load_from(plugin: Plugin, target: str) -> Any:
-    return load(plugin.folder, plugin.package, target)
+    return load(plugin.folder, plugin.package, target, plugin.needs)
+
+
+def load_place(place: dict[str, Any]) -> Any:
+    """The object that `Plugin.place` named in another process."""
+    needs = [(str(package), Path(folder)) for package, folder in place.get("needs", ())]
+    return load(Path(place["folder"]), str(place["package"]), str(place["target"]), needs)
 
 
 def load_params(operation: Operation) -> type[Params]:

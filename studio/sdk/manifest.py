@@ -44,7 +44,10 @@ class PanelEntry(_Closed):
 
 
 class Manifest(_Closed):
-    """foreign: a function that reads what other programs write into files; see docs/plugins.md."""
+    """foreign: a function that reads what other programs write into files; see docs/plugins.md.
+
+    requires: ids of the plugins whose modules this one imports.
+    """
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")
     api: tuple[str, ...] = (API,)

@@ -24,7 +24,8 @@ class Run(Message):
     """Run a job. `folder`: where artifacts go. `receipt`: file written once when the job is complete.
     data: the data folder, in which inputs and steps lie.
 
-    backend: {"folder": plugin folder, "package": its package, "target": "module:Class"}; params likewise.
+    backend: {"folder": plugin folder, "package": its package, "target": "module:Class", "needs": [[package, folder] of
+    the plugins it imports from]}; params likewise.
     recipe: the recipe without what only the worker knows. models: ref -> ModelInfo as a dictionary.
     """
 

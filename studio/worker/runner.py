@@ -78,7 +78,7 @@ class Runner:
     def _prewarm(self, backend: dict[str, Any]) -> None:
         try:
             with self._importing:
-                _load(backend)
+                loader.load_place(backend)
         except BaseException as error:  # noqa: BLE001 - the plugin's door
             log.warning("prewarming %s failed: %s", backend.get("target"), error)
 
@@ -165,7 +165,7 @@ class Runner:
             turn.check()
             if _module(run.backend) not in sys.modules:
                 self._outbox.progress(Progress(run.job, stage="Preparing"))
-            return _load(run.params_target), _load(run.backend)
+            return loader.load_place(run.params_target), loader.load_place(run.backend)
         finally:
             self._importing.release()
 
@@ -182,10 +182,6 @@ class Runner:
         except FileExistsError:
             return writer.read_receipt(Path(run.receipt))
         return receipt
-
-
-def _load(target: dict[str, Any]) -> Any:
-    return loader.load(Path(target["folder"]), str(target["package"]), str(target["target"]))
 
 
 def _module(target: dict[str, Any]) -> str:

@@ -125,7 +125,7 @@ def test_the_rules_of_plugins_find_what_breaks_them(tmp_path):
 
 
 def light_closure(plugin: Path, module: str) -> set[Path]:
-    """The module and those of its own package that it imports, directly or not, at any time."""
+    """The module and those of its own and of neighbouring plugins that it imports, directly or not, at any time."""
     seen: set[Path] = set()
     todo = [plugin / f"{module}.py"]
     while todo:
@@ -133,8 +133,16 @@ def light_closure(plugin: Path, module: str) -> set[Path]:
         if path in seen or not path.is_file():
             continue
         seen.add(path)
-        todo += [plugin / f"{name.lstrip('.').partition('.')[0]}.py" for name in imports(path) if name[0] == "."]
+        todo += [relative(path, name) for name in imports(path) if name[0] == "."]
     return seen
+
+
+def relative(path: Path, name: str) -> Path:
+    """The file that `.module.Name`, or `..plugin.module.Name`, stands for in `path`."""
+    words = name.lstrip(".").split(".")
+    if name.startswith(".."):
+        return path.parent.parent / words[0] / f"{words[1] if len(words) > 1 else ''}.py"
+    return path.parent / f"{words[0]}.py"
 
 
 @pytest.mark.parametrize("plugin", PLUGINS, ids=lambda path: path.name)

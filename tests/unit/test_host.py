@@ -1,5 +1,6 @@
 """Plugin discovery and loading: nothing imported before use, broken ones listed with the reason."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from studio.errors import StudioError
 from studio.host.discover import discover
-from studio.host.loader import load_from, load_params
+from studio.host.loader import load_from, load_params, load_place
 
 pytestmark = pytest.mark.unit
 
@@ -93,3 +94,26 @@ def test_a_params_target_that_is_no_params_class_is_refused(tmp_path):
     (folder / "params.py").write_text("class Make: pass")
     with pytest.raises(StudioError, match="not a Params class"):
         load_params(discover([tmp_path], installed=False).operation("odd.make"))
+
+
+def test_a_plugin_may_build_on_another_in_any_process(tmp_path):
+    plugin(tmp_path, "base", colour="green")
+    above = plugin(tmp_path, "above", manifest='requires = ["base"]\n' + MANIFEST)
+    (above / "backend.py").write_text("from ..base.params import Make as Base\nclass Make:\n    params = Base\n")
+    found = discover([tmp_path], installed=False).operation("above.make").plugin
+    place = json.loads(json.dumps(found.place("backend:Make")))
+    for name in [name for name in sys.modules if name.startswith("studio_plugins")]:
+        del sys.modules[name]
+    assert load_place(place).params().colour == "green"
+
+
+@pytest.mark.parametrize("off", [["base"], ["middle"], []])
+def test_a_plugin_is_not_usable_without_what_it_builds_on(tmp_path, off):
+    for id, below in (("top", "middle"), ("middle", "base"), ("base", "")):
+        plugin(tmp_path, id, manifest=(f'requires = ["{below}"]\n' if below else "") + MANIFEST)
+    found = {p.id: p for p in discover([tmp_path], off, installed=False).all}
+    assert found["top"].usable == (not off)
+    if off:
+        assert f"plugin {off[0]}, which is not usable" in str(found["top"].problem)
+    else:
+        assert [package for package, _ in found["top"].needs] == ["studio_plugins.middle", "studio_plugins.base"]
