@@ -1,5 +1,7 @@
 """A piece of plain text as tall as it needs to be, that grows cheaply while a model writes it."""
 
+import math
+
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QResizeEvent, QTextCursor, QTextOption, QWheelEvent
 from PySide6.QtWidgets import QFrame, QPlainTextEdit, QSizePolicy, QWidget
@@ -65,14 +67,14 @@ class StreamText(QPlainTextEdit):
         self._soon.start()
 
     def _fit(self) -> None:
-        """As tall as the text. Paragraphs are laid out when they are painted, so ask for those that never were."""
+        """As tall as its paragraphs are; asking for their heights also lays out those that were never painted."""
         self._soon.stop()
-        document, layout = self.document(), self.document().documentLayout()
-        block = document.begin()
+        layout = self.document().documentLayout()
+        tall = 0.0
+        block = self.document().begin()
         while block.isValid():
-            if block.layout().lineCount() == 0:
-                layout.blockBoundingRect(block)
+            tall += layout.blockBoundingRect(block).height()
             block = block.next()
-        height = max(1, document.lineCount()) * self.fontMetrics().lineSpacing() + 2
+        height = math.ceil(max(tall, self.fontMetrics().lineSpacing())) + 2
         if height != self.height():
             self.setFixedHeight(height)

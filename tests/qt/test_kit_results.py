@@ -73,13 +73,18 @@ def test_a_longer_text_is_only_appended_to_and_another_replaces(place):
     assert text.toPlainText() == "other"
 
 
-def test_it_is_as_tall_as_its_text_at_any_width(place, qtbot):
+@pytest.mark.parametrize("size", [9.0, 10.3, 13.7])
+def test_it_is_as_tall_as_its_text_at_any_width_and_size(place, qtbot, size):
     text = place(StreamText(), width=600)
-    text.show_text("word " * 200)
-    line = text.fontMetrics().lineSpacing()
+    font = text.font()
+    font.setPointSizeF(size)
+    text.setFont(font)
+    text.show_text("word " * 200 + "\n\n漢字 and ᚠ of other fonts\n" + "the last line")
 
     def fits():
-        return abs(text.height() - text.document().lineCount() * line - 2) <= 1
+        end = QTextCursor(text.document())
+        end.movePosition(QTextCursor.MoveOperation.End)
+        return 0 <= text.viewport().height() - text.cursorRect(end).bottom() <= 4
 
     qtbot.waitUntil(fits)
     high = text.height()
