@@ -7,6 +7,7 @@ at once; between them nothing but this sequence's own cache is touched.
 
 import time
 from collections.abc import Callable, Iterable
+from collections.abc import Sequence as Ids
 from typing import Any
 
 import torch
@@ -18,7 +19,8 @@ from .loading import Language
 from .params import CHUNK
 from .streaming import StopStrings, detokeniser
 
-Choose = Callable[[Tensor], int]
+Choose = Callable[[Tensor], Any]
+"""Logits (V,) float32 to the next token's id, or to a choice: an object with `token` and `record`."""
 
 
 class Sequence:
@@ -70,24 +72,42 @@ class Sequence:
 class Continuation:
     """What one job has written. `text` is what was streamed, complete at every step boundary.
 
-    stop_reason: "stop" (a stop string, left out of the text), "eos" (the model ended), "length" (as many tokens
-    as asked for), "context" (the model holds no more) or, until one of these, "cancelled".
+    stop_reason: "stop" (a stop string, left out of the text), "eos" (the model ended), "rule" (`each` said so),
+    "length" (as many tokens as asked for), "context" (the model holds no more) or, until one of these, "cancelled".
     """
 
-    def __init__(self, language: Language, prompt: list[int], choose: Choose, limit: int, stops: Iterable[str] = ()):
-        self._language, self._prompt, self._choose = language, prompt, choose
+    def __init__(
+        self,
+        language: Language,
+        prompt: Ids[int],
+        choose: Choose,
+        limit: int,
+        stops: Iterable[str] = (),
+        ends: Iterable[int] = (),
+        each: Callable[[int, str, Any], bool | None] | None = None,
+        show: Callable[[str], None] | None = None,
+    ):
+        self._language, self._prompt, self._choose = language, list(prompt), choose
         room = limit if language.context is None else language.context - len(prompt)
         self._limit, self._asked = min(limit, room), limit
         self._pieces = detokeniser(language.tokenizer, prompt)
         self._stops = StopStrings(stops)
+        self._ends = language.ends | set(ends)
+        self._each, self._show = each, show
         self._texts: list[str] = []
         self.tokens: list[int] = []
+        self.records: list[Any] = []
         self.stop_reason = "cancelled"
         self.seconds = 0.0
 
     @property
     def text(self) -> str:
         return "".join(self._texts)
+
+    @property
+    def stop(self) -> str:
+        """The stop string that came up, empty when none did."""
+        return self._stops.hit
 
     @property
     def speed(self) -> float | None:
@@ -100,6 +120,7 @@ class Continuation:
     def run(self, ctx: JobContext) -> None:
         """Writes until it is done. JobCancelled passes through; what was written before stays here."""
         prompt, total = self._prompt, len(self._prompt)
+        show = self._show or ctx.stream
 
         def between(done: int) -> None:
             ctx.stage("Reading the prompt", done, total)
@@ -111,36 +132,40 @@ class Continuation:
         ctx.check()
         begun = time.perf_counter()
         while True:
-            token = self._choose(logits)
-            self.tokens.append(token)
-            reason = self._take(token, ctx)
+            reason = self._take(self._choose(logits), show)
             self.seconds += time.perf_counter() - begun
             if reason:
                 self.stop_reason = reason
                 break
             ctx.step(len(self.tokens), self._asked, rate=self.speed, unit="token")
             begun = time.perf_counter()
-            logits = sequence.write(token)
-        self._emit(self.rest(), ctx)
+            logits = sequence.write(self.tokens[-1])
+        self.finish(show)
 
-    def rest(self) -> str:
-        """Text still held back when writing ends; call it once."""
-        if self._stops.hit:
-            return ""
-        return self._stops.push(self._pieces.finish()) + self._stops.finish()
+    def finish(self, show: Callable[[str], None]) -> None:
+        """Shows what was still held back, now that no more will come. A second time there is nothing."""
+        if not self._stops.hit:
+            self._emit(self._stops.push(self._pieces.finish()) + self._stops.finish(), show)
 
-    def _take(self, token: int, ctx: JobContext) -> str:
-        """Streams what the token adds; the reason to stop, or nothing."""
-        if token in self._language.ends:
+    def _take(self, choice: Any, show: Callable[[str], None]) -> str:
+        """Streams what the choice adds; the reason to stop, or nothing."""
+        token, record = (choice, None) if isinstance(choice, int) else (choice.token, choice.record)
+        self.tokens.append(token)
+        self.records.append(record)
+        if token in self._ends:
             return "eos"
-        self._emit(self._stops.push(self._pieces.push(token)), ctx)
+        piece = self._stops.push(self._pieces.push(token))
+        self._emit(piece, show)
+        stopped = bool(self._each and self._each(token, piece, record))
         if self._stops.hit:
             return "stop"
+        if stopped:
+            return "rule"
         if len(self.tokens) >= self._limit:
             return "context" if self._limit < self._asked else "length"
         return ""
 
-    def _emit(self, text: str, ctx: JobContext) -> None:
+    def _emit(self, text: str, show: Callable[[str], None]) -> None:
         if text:
             self._texts.append(text)
-            ctx.stream(text)
+            show(text)

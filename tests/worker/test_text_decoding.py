@@ -203,7 +203,8 @@ def test_cancelled_at_every_boundary(languages: dict[str, loading.Language]) -> 
             # Three stages and three checks lie before the first token.
             assert len(found.tokens) == max(0, last - 6)
             text = language.tokenizer.decode(found.tokens, skip_special_tokens=True)
-            assert found.text + found.rest() == text
+            found.finish(context.stream)
+            assert found.text == context.streamed == text
         else:
             assert found.tokens == whole.tokens
 

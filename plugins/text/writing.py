@@ -1,0 +1,185 @@
+"""The one way a text operation writes: token ids in, streamed text and a Written out.
+
+Owns `write`, Written and the checks of a prompt's ids. Raw completion, chat and code make their ids themselves
+(a prompt, a chat template, prefix and suffix with control ids between) and call `write`; what it does below that,
+reading the prompt in chunks, keeping caches, stepping, is no business of theirs.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from studio.errors import StudioError
+from studio.sdk.operation import JobCancelled, JobContext
+
+from .decoding import Choose, Continuation
+from .loading import Language
+
+Each = Callable[[int, str, Any], bool | None]
+Show = Callable[[str], None]
+Save = Callable[["Written"], None]
+
+
+@dataclass(slots=True)
+class Written:
+    """What came of one prompt, complete to the last token.
+
+    tokens: all that were chosen, an end-of-text token last if one came. text: what they say, behind `lead`, up to the
+    stop string, end-of-text left out. stop_reason: "eos" (the model ended), "stop" (a stop string, in `stop`), "rule"
+    (`each` said so), "length" (as many tokens as asked for), "context" (the model holds no more), "cancelled".
+    speed: tokens per second of writing, None before the second token. reused: how many of the prompt_tokens did not
+    have to be read again. records: what the sampler tells of each token, None where it tells nothing.
+    """
+
+    tokens: list[int] = field(default_factory=list)
+    text: str = ""
+    stop_reason: str = "cancelled"
+    stop: str = ""
+    speed: float | None = None
+    prompt_tokens: int = 0
+    reused: int = 0
+    records: list[Any] = field(default_factory=list)
+
+    def facts(self) -> dict[str, Any]:
+        """For the recipe."""
+        return {
+            "prompt_tokens": self.prompt_tokens,
+            "reused_tokens": self.reused,
+            "tokens": len(self.tokens),
+            "tokens_per_second": round(self.speed or 0.0, 2),
+            "stop_reason": self.stop_reason,
+        }
+
+
+def write(
+    ids: Sequence[int],
+    choose: Choose,
+    ctx: JobContext,
+    language: Language,
+    *,
+    limit: int,
+    stops: Iterable[str] = (),
+    ends: Iterable[int] = (),
+    lead: str = "",
+    each: Each | None = None,
+    show: Show | None = None,
+    save: Save | None = None,
+) -> Written:
+    """Writes on from `ids` until it is done, streaming as it goes; the device may change hands at every step.
+
+    ids: the whole prompt as this model's token ids, control ids included; at least one, and fewer than the context
+    holds. choose: this request's own sampler, called once a token with the logits (V,) float32, giving the token's id
+    or a Choice with a record. limit: the most tokens.
+
+    stops: texts before which it stops; none of one is ever streamed. ends: token ids that end it beside the model's
+    own (`language.ends`): <|im_end|>, a fill-in-the-middle separator. The token that ends it is in `tokens` and not
+    in `text`. lead: text that the prompt ends with and that belongs to the answer (a reply that is continued, "<think>"
+    of a template); it is streamed first and `text` begins with it.
+
+    each(token, piece, record): called after every token but one that ends it, with the text that has become certain
+    by it (often empty, never half of a character, behind what stop strings may still take back). It may return True
+    to stop: the token stays, and so does the piece, which has been streamed; whoever cuts differently gives `show`
+    a function that streams nothing and shows text itself. show: takes each piece of text in place of `ctx.stream`.
+
+    save(written): called once when it is done, with the facts noted (`ctx.note(**written.facts())`). When the job is
+    cancelled it is called as well, if there is any text, with what there is, before JobCancelled goes on to the
+    caller; and a second time if the cancel reached it while it saved. Without it nothing is saved.
+
+    Raises StudioError for ids that cannot be read, JobCancelled, and what `choose`, `each`, `show` and `save` raise.
+    Torch is in inference mode meanwhile. Draws nothing from a global generator.
+    """
+    check_ids(ids, language)
+    with torch.inference_mode():
+        return _Writer(list(ids), choose, ctx, language, limit, stops, ends, lead, each, show, save).run()
+
+
+class _Writer:
+    """One call of `write`."""
+
+    def __init__(
+        self,
+        ids: list[int],
+        choose: Choose,
+        ctx: JobContext,
+        language: Language,
+        limit: int,
+        stops: Iterable[str],
+        ends: Iterable[int],
+        lead: str,
+        each: Each | None,
+        show: Show | None,
+        save: Save | None,
+    ):
+        self._ctx, self._lead, self._save = ctx, lead, save
+        self._show = show or ctx.stream
+        self._prompt_tokens = len(ids)
+        self._row = Continuation(language, ids, choose, limit, stops, ends, each, self._show)
+
+    def run(self) -> Written:
+        try:
+            if self._lead:
+                self._show(self._lead)
+            self._row.run(self._ctx)
+            written = self._written()
+            self._keep(written)
+        except JobCancelled:
+            # Perhaps only while saving: then it is complete and is saved once more, now without waiting.
+            self._row.finish(self._show_last)
+            written = self._written()
+            if written.tokens and written.text:
+                self._keep(written)
+            raise
+        return written
+
+    def _keep(self, written: Written) -> None:
+        self._ctx.note(**written.facts())
+        if self._save:
+            self._save(written)
+
+    def _show_last(self, text: str) -> None:
+        with contextlib.suppress(JobCancelled):  # known already
+            self._show(text)
+
+    def _written(self) -> Written:
+        row = self._row
+        return Written(
+            tokens=list(row.tokens),
+            text=self._lead + row.text,
+            stop_reason=row.stop_reason,
+            stop=row.stop,
+            speed=row.speed,
+            prompt_tokens=self._prompt_tokens,
+            records=list(row.records),
+        )
+
+
+def check_ids(ids: Sequence[int], language: Language, characters: int = 0) -> None:
+    """Raises StudioError when there is no token, too many, or one that the model does not know.
+
+    characters: how long the text is that they were made of, where a person wrote it.
+    """
+    if not ids:
+        raise StudioError(
+            "The model's tokenizer makes nothing of this prompt", "It leaves no token.", "Write words.", code="empty"
+        )
+    if language.context is not None and len(ids) >= language.context:
+        over = len(ids) - language.context + 1
+        length = f" ({characters:,} characters)" if characters else ""
+        excess = f"{max(1, round(characters * over / len(ids))):,} characters" if characters else f"{over:,} tokens"
+        raise StudioError(
+            "The prompt is too long for this model",
+            f"It is {len(ids):,} tokens long{length}; the model holds {language.context:,} "
+            "tokens, of which at least one is for its answer.",
+            f"Leave out about {excess}, or choose a model with a longer context.",
+            code="too-long",
+        )
+    if max(ids) >= language.vocabulary or min(ids) < 0:
+        raise StudioError(
+            "The tokenizer does not belong to this model",
+            f"It gives token {max(ids)}; the model knows {language.vocabulary} tokens.",
+            "Put the tokenizer that came with the weights beside them.",
+            code="tokenizer",
+        )
