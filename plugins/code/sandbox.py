@@ -80,8 +80,9 @@ def run(
 ) -> Outcome:
     """Runs `command` in a copy of `folder` (in `folder` itself without walls) until it ends or breaks a limit.
 
-    folder: readable by everybody, for behind walls the code is nobody; see `scratch`. tell: called with output as it comes, errors among it, at most `limits.output` bytes. check: called some twenty
-    times a second; what it raises ends the code and passes through. Raises StudioError when the walls cannot be built.
+    folder: readable by everybody, for behind walls the code is nobody; see `scratch`. tell: called with output as it
+    comes, errors among it, at most `limits.output` bytes. check: called some twenty times a second; what it raises
+    ends the code and passes through. Raises StudioError when the walls cannot be built.
     """
     began = time.monotonic()
     process = subprocess.Popen(
@@ -124,7 +125,8 @@ def scratch(files: Mapping[str, str]) -> Iterator[Path]:
         for path, text in files.items():
             place = (folder / path).resolve()
             if not place.is_relative_to(folder) or place == folder:
-                raise StudioError("The code was not run", f"The file name {path!r} leads out of its folder.", code="path")
+                words = f"The file name {path!r} leads out of its folder."
+                raise StudioError("The code was not run", words, code="path")
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(text, encoding="utf-8")
         yield folder
