@@ -1,11 +1,10 @@
 """text.generate: checks the prompt, loads the model, writes, saves prompt and continuation."""
 
-from typing import Any
-
 from studio.errors import StudioError
 from studio.sdk.operation import JobContext
 
-from .loading import Language, load
+from . import resident
+from .loading import Language
 from .params import Generate as Params
 from .sampling import Sampler, Settings
 from .writing import Written, check_ids, write
@@ -16,12 +15,7 @@ class Generate:
 
     def run(self, params: Params, ctx: JobContext) -> None:
         check_prompt(params.prompt)
-
-        def loader(info: Any) -> Language:
-            ctx.stage(f"Loading {info.id}")
-            return load(info, ctx.device, ctx.dtype)
-
-        with ctx.models.use(params.model, loader, key=f"text-{ctx.dtype}") as language:
+        with resident.language(params.model, ctx) as language:
             self._write(params, ctx, language)
 
     def _write(self, params: Params, ctx: JobContext, language: Language) -> None:

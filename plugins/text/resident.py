@@ -1,0 +1,21 @@
+"""The resident language model of a job: loaded once for every operation that writes."""
+
+from contextlib import AbstractContextManager
+
+from studio.sdk.operation import JobContext, ModelInfo
+
+from .loading import Language, load
+
+
+def language(ref: str, ctx: JobContext) -> AbstractContextManager[Language]:
+    """The model `ref`, kept resident, one and the same for raw completion, chat and code.
+
+    Enter it outside inference mode, so that weights are ordinary tensors. What `write` remembers of the texts that
+    were read lives in this object and goes with it.
+    """
+
+    def loader(info: ModelInfo) -> Language:
+        ctx.stage(f"Loading {info.id}")
+        return load(info, ctx.device, ctx.dtype)
+
+    return ctx.models.use(ref, loader, key=f"text-{ctx.dtype}")
