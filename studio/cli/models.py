@@ -30,9 +30,9 @@ def models(
     for model in answer["models"]:
         problem = model.get("problem")
         note = (problem or {}).get("title") or ("starter model" if model.get("starter") else "")
-        about = (model["capability"], model.get("family", ""), show.size(model.get("size") or 0))
+        about = (model["capability"], model.get("family", ""), model.get("dtype", ""), show.size(model.get("size") or 0))
         rows.append((model["id"], *about, show.printable(note)))
-    print(show.table(rows, ("MODEL", "CAPABILITY", "FAMILY", "SIZE", "NOTE")))
+    print(show.table(rows, ("MODEL", "CAPABILITY", "FAMILY", "WEIGHTS", "SIZE", "NOTE")))
     print()
     for folder in answer["folders"]:
         problem = (folder.get("problem") or {}).get("title")

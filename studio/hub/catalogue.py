@@ -23,7 +23,7 @@ from studio.hub.walk import FOLDER_LIMIT, Place, Walk, place_of
 from studio.library import atomic
 from studio.paths import bundled
 
-RULES = 5  # raised when a look at the same files may say something else than before
+RULES = 6  # raised when a look at the same files may say something else than before
 _MEMORY_LIMIT = 256 << 20
 
 

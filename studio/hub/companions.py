@@ -1,12 +1,14 @@
 """Files that are only a part of a model, and the folders that hold their other parts.
 
 A checkpoint of a denoising network alone needs the text encoders and the autoencoder of a folder of its family; a
-checkpoint of Stable Diffusion holds everything but its tokenizers. Imports errors and hub.entry only.
+checkpoint of Stable Diffusion holds everything but its tokenizers. Imports errors and this package's files only.
 """
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from studio.errors import StudioError
+from studio.hub import networks
 from studio.hub.entry import ModelEntry
 
 _FAMILIES = (
@@ -54,18 +56,38 @@ def _completed(entry: ModelEntry, folders: dict[str, list[ModelEntry]]) -> Model
     base = str(entry.config.get("base") or "")
     if not entry.config.get("single_file") or not base:
         return entry
-    fitting = [*folders.get(base, ()), *(folder for other in _SAME.get(base, ()) for folder in folders.get(other, ()))]
+    family = [*folders.get(base, ()), *(folder for other in _SAME.get(base, ()) for folder in folders.get(other, ()))]
+    fitting = [folder for folder in family if networks.agrees(entry.config.get("sizes") or {}, _network(folder))]
     exact = [folder for folder in fitting if folder.family == entry.family]
     if fitting:
         best = max(exact or fitting, key=lambda folder: (not folder.starter, folder.parameters))
         return entry.model_copy(update={"config": entry.config | {"companion": best.path}})
     if not entry.config.get("needs"):
         return entry
+    model = entry.family.removesuffix("Pipeline")
     problem = StudioError(
         "This file is a part of a model",
-        f"{entry.title} holds the network of a {entry.family.removesuffix('Pipeline')} model, but not its text "
-        "encoders, and no folder in the list has them.",
-        "Add a folder of the same family in diffusers' layout; the file then takes its other parts from there.",
+        f"{entry.title} holds the network of a {model} model, but not its text encoders, and "
+        + (_otherwise(entry, family) if family else "no folder in the list has them."),
+        "Add a folder of the same family and size in diffusers' layout; the file then takes its other parts from "
+        "there.",
         code="needs-folder",
     )
     return entry.model_copy(update={"problem": problem.to_dict()})
+
+
+def _otherwise(entry: ModelEntry, family: list[ModelEntry]) -> str:
+    """How the networks in the folders of its family differ from the file's."""
+    wanted = entry.config["sizes"]
+    said = _network(family[0])
+    differ = next(key for key in wanted if not networks.agrees({key: wanted[key]}, said))
+    there = said.get(differ, said.get("n_layers"))
+    words = differ.removeprefix("num_").replace("_", " ")
+    return f"the folder {family[0].title} is made for another one ({words}: {there}; the file's: {wanted[differ]})."
+
+
+def _network(folder: ModelEntry) -> dict[str, Any]:
+    """The configuration of a pipeline folder's denoising network, as far as it is kept."""
+    parts = folder.config.get("components")
+    found = parts.get("transformer") if isinstance(parts, dict) else None
+    return found if isinstance(found, dict) else {}

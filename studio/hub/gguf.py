@@ -1,7 +1,7 @@
 """Reads the head of a GGUF file: its notes and the names, types and shapes of its tensors; no tensor is loaded.
 
 Format: github.com/ggml-org/ggml/blob/master/docs/gguf.md, versions 2 and 3. Every length is checked against the
-file and a limit before memory is taken for it. Imports errors and checked_json only.
+file and a limit before memory is taken for it. Imports errors and this package's files only.
 """
 
 import struct
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from studio.errors import StudioError
+from studio.hub import networks
 from studio.hub.checked_json import broken
 
 HEAD_LIMIT = 64 << 20
@@ -17,9 +18,14 @@ TENSOR_LIMIT = 20_000
 NOTE_LIMIT = 10_000
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
-TYPES = {
-    0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 6: "Q5_0", 7: "Q5_1", 8: "Q8_0", 10: "Q2_K", 11: "Q3_K", 12: "Q4_K",
-    13: "Q5_K", 14: "Q6_K", 15: "Q8_K", 30: "BF16",
+# Type -> its name, and how many bytes a block of how many numbers takes (gguf's GGML_QUANT_SIZES).
+TYPES: dict[int, tuple[str, int, int]] = {
+    0: ("F32", 1, 4), 1: ("F16", 1, 2), 2: ("Q4_0", 32, 18), 3: ("Q4_1", 32, 20), 6: ("Q5_0", 32, 22),
+    7: ("Q5_1", 32, 24), 8: ("Q8_0", 32, 34), 9: ("Q8_1", 32, 40), 10: ("Q2_K", 256, 84), 11: ("Q3_K", 256, 110),
+    12: ("Q4_K", 256, 144), 13: ("Q5_K", 256, 176), 14: ("Q6_K", 256, 210), 15: ("Q8_K", 256, 292),
+    16: ("IQ2_XXS", 256, 66), 17: ("IQ2_XS", 256, 74), 18: ("IQ3_XXS", 256, 98), 19: ("IQ1_S", 256, 50),
+    20: ("IQ4_NL", 32, 18), 21: ("IQ3_S", 256, 110), 22: ("IQ2_S", 256, 82), 23: ("IQ4_XS", 256, 136),
+    29: ("IQ1_M", 256, 56), 30: ("BF16", 1, 2),
 }  # fmt: skip
 
 
@@ -51,29 +57,45 @@ def read_gguf(path: Path) -> GgufHead:
             for _ in range(notes):
                 key, kind = reader.text(), reader.number("I")
                 kept[key] = reader.value(kind)
-            return _head(path, reader, tensors, str(kept.get("general.architecture") or ""))
+            head, end = _head(path, reader, tensors, str(kept.get("general.architecture") or ""))
+            _check_end(path, reader.at, kept.get("general.alignment"), end)
+            return head
     except (OSError, ValueError) as error:
         raise broken(path, f"It cannot be read: {error}.", code="unreadable") from None
 
 
-def _head(path: Path, reader: "_Reader", tensors: int, architecture: str) -> GgufHead:
+def _head(path: Path, reader: "_Reader", tensors: int, architecture: str) -> tuple[GgufHead, int]:
+    """The head, and where the last tensor ends, counted from the beginning of the data."""
     shapes: dict[str, tuple[int, ...]] = {}
     amounts: dict[str, int] = {}
+    end = 0
     for _ in range(tensors):
         name, axes = reader.text(), reader.number("I")
         if axes > 8:
             raise broken(path, f"The tensor {name[:80]!r} has {axes} axes.", code="unsafe")
         shape = tuple(reversed([reader.number("Q") for _ in range(axes)]))
-        kind, _offset = reader.number("I"), reader.number("Q")
+        kind, offset = reader.number("I"), reader.number("Q")
         count = 1
         for length in shape:
             count *= length
             if count > 1 << 62:
                 raise broken(path, f"The tensor {name[:80]!r} is absurdly large.", code="unsafe")
+        word, block, size = TYPES.get(kind, (f"type {kind}", 1, 0))
         shapes[name] = shape
-        amounts[TYPES.get(kind, f"type {kind}")] = amounts.get(TYPES.get(kind, f"type {kind}"), 0) + count
+        amounts[word] = amounts.get(word, 0) + count
+        end = max(end, offset + count // block * size)
     most = max(amounts, key=lambda name: amounts[name], default="")
-    return GgufHead(architecture[:60], most.lower(), sum(amounts.values()), shapes)
+    return GgufHead(architecture[:60], most.lower(), sum(amounts.values()), shapes), end
+
+
+def _check_end(path: Path, head: int, alignment: Any, end: int) -> None:
+    """Raises StudioError for a file that ends before its last tensor. head: bytes of the head."""
+    step = alignment if type(alignment) is int and 0 < alignment <= 1 << 20 else 32
+    expected, size = -(-head // step) * step + end, path.stat().st_size
+    if size < expected:
+        raise broken(
+            path, f"It is a truncated file: {size:,} bytes of at least {expected:,} are there.", code="truncated"
+        )
 
 
 class _Reader:
@@ -81,6 +103,11 @@ class _Reader:
 
     def __init__(self, path: Path, file: BinaryIO):
         self._path, self._file, self._left = path, file, HEAD_LIMIT
+
+    @property
+    def at(self) -> int:
+        """Bytes that were read."""
+        return HEAD_LIMIT - self._left
 
     def take(self, count: int) -> bytes:
         self._left -= count
@@ -115,11 +142,10 @@ class _Reader:
 
 
 def problem_of(path: Path, head: GgufHead) -> StudioError:
-    """Why a GGUF file that is no picture model is not read."""
-    what = f" ({head.architecture})" if head.architecture else ""
+    """Why a GGUF file that holds no network of a known family is not read."""
     return broken(
         path,
-        f"It is in the format GGUF{what}, which is read for picture and video models only.",
+        f"It holds {networks.instead(head.shapes, head.architecture)}.",
         "Choose the model's safetensors version.",
         code="other-format",
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.errors import StudioError
-from studio.hub import capability, config, gguf, tensors
+from studio.hub import capability, config, gguf, networks, tensors
 from studio.hub.card import Card, read_card
 from studio.hub.checked_json import broken, read_json
 from studio.hub.entry import ModelEntry
@@ -68,7 +68,7 @@ def lone_file(path: Path, identity: str, starter: bool = False) -> ModelEntry:
             if path.suffix.lower() != ".gguf":
                 raise _not_safetensors(path)
             head = gguf.read_gguf(path)
-            entry |= {"parameters": head.parameters, "dtype": head.dtype} | tensors.network(head.shapes, path.name)
+            entry |= {"parameters": head.parameters, "dtype": head.dtype} | networks.network(head.shapes, path.name)
             if "capability" not in entry:
                 raise gguf.problem_of(path, head)
         else:

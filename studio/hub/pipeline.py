@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.errors import StudioError
-from studio.hub import capability, config
+from studio.hub import capability, config, quantisation
 from studio.hub.card import read_card
 from studio.hub.checked_json import broken, read_json
 from studio.hub.entry import ModelEntry
@@ -36,9 +36,11 @@ def diffusers(folder: Path, names: set[str], identity: str, starter: bool = Fals
         refuse_escapes(folder, names)
         headers: list[Header] = []
         parts: dict[str, Any] = {}
+        packed = quantisation.Packed({})
         for part in _components(folder, index):
             found, parts[part] = _component(folder / part)
             headers += found
+            packed = packed.having(part, parts[part], found)
         if not headers:
             raise StudioError(
                 "This model has no weights",
@@ -49,6 +51,7 @@ def diffusers(folder: Path, names: set[str], identity: str, starter: bool = Fals
         plain = {key: value for key, value in index.items() if not isinstance(value, list | dict)}
         kept = config.small({key: value for key, value in plain.items() if not key.startswith("_")})
         entry |= totals(headers) | {"config": {"_class_name": name, "settings": kept, "components": parts}}
+        entry |= packed.told(entry)
         if any(path.suffix == ".py" for part in ("", *parts) for path in (folder / part).iterdir()):
             notes.append("The folder holds Python files. They are ignored.")
     except StudioError as error:
@@ -98,7 +101,7 @@ def _component(folder: Path) -> tuple[list[Header], dict[str, Any]]:
     kept: dict[str, Any] = {}
     for name in ("config.json", "scheduler_config.json"):
         if name in files:
-            kept = config.small(config.safe_config(folder / name))
+            kept = config.small(config.safe_config(folder / name), depth=3)  # torchao says its kind that deep
     for stem in _STEMS:
         if f"{stem}.safetensors" in files:
             return [read_header(folder / f"{stem}.safetensors")], kept

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from studio.hub import checkpoints
+from studio.hub import checkpoints, networks
 from studio.hub.capability import UNKNOWN
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -17,22 +17,6 @@ _LORA = re.compile(
 )
 _EMBEDDING_LIMIT = 1 << 20
 _WIDTHS = {768: "sd15", 1024: "sd2", 2048: "sdxl"}
-SD3_ONE = "transformer_blocks.0.norm1_context.linear.weight"
-FLUX_ONE = "single_transformer_blocks.0.attn.to_q.weight"
-# Checkpoints of a network alone, by a tensor that only this family has. Order matters: the first match wins.
-_NETWORKS = (
-    ("chroma", "ChromaPipeline", ("distilled_guidance_layer.in_proj.bias", "distilled_guidance_layer.in_proj.weight")),
-    ("flux2", "Flux2KleinPipeline", ("single_stream_modulation.lin.weight", "single_stream_modulation.linear.weight")),
-    ("flux", "FluxPipeline", ("double_blocks.0.img_attn.norm.key_norm.scale", FLUX_ONE)),
-    ("sd3", "StableDiffusion3Pipeline", ("joint_blocks.0.context_block.adaLN_modulation.1.bias", SD3_ONE)),
-    ("z-image", "ZImagePipeline", ("layers.0.adaLN_modulation.0.weight",)),
-    ("qwen-image", "QwenImagePipeline", ("transformer_blocks.0.img_mod.1.weight",)),
-    ("wan", "WanPipeline", ("head.modulation", "condition_embedder.time_proj.weight")),
-    ("ltx", "LTXPipeline", ("patchify_proj.weight", "time_embed.emb.timestep_embedder.linear_1.weight")),
-)  # fmt: skip
-_OTHERS = ("av_ca_a2v_gate_adaln_single.emb.timestep_embedder.linear_1.weight", "vace_blocks.0.after_proj.bias")
-_PREFIXES = ("", "model.diffusion_model.", "diffusion_model.", "transformer.")
-CAPABILITY = {"wan": "text-to-video", "ltx": "text-to-video"}
 _CONTROLLED = {
     "SD3ControlNetModel": "sd3", "FluxControlNetModel": "flux", "QwenImageControlNetModel": "qwen-image",
     "ZImageControlNetModel": "z-image", "HunyuanDiT2DControlNetModel": "", "ControlNetUnionModel": "sdxl",
@@ -54,7 +38,7 @@ def _told(shapes: Shapes, name: str) -> dict[str, Any]:
         return _made_for("controlnet", _controlnet_base(shapes))
     if base := checkpoints.base_of(shapes):
         return checkpoint(shapes, base, name)
-    if found := network(shapes, name):
+    if found := networks.network(shapes, name):
         return found
     if (scale := upscaler(shapes)) is not None:
         return {"capability": "upscaler", "family": scale["kind"], "config": scale}
@@ -93,41 +77,6 @@ def checkpoint(shapes: Shapes, base: str, name: str = "") -> dict[str, Any]:
     kind = f"{pipeline}{'Inpaint' if inpaints else ''}Pipeline"
     config = {"_class_name": kind, "base": base, "single_file": True, "components": parts}
     return {"capability": "image-inpainting" if inpaints else "text-to-image", "family": kind, "config": config}
-
-
-def network(shapes: Shapes, name: str = "") -> dict[str, Any]:
-    """The entry of a file that holds the denoising network of a pipeline and perhaps more; {} for none.
-
-    Its other parts come from a folder of the same family: `config["needs"]` says so.
-    """
-    for prefix in _PREFIXES:
-        if any(prefix + key in shapes for key in _OTHERS):
-            return {}
-        for base, kind, keys in _NETWORKS:
-            if any(prefix + key in shapes for key in keys):
-                if base == "wan" and len(shapes.get(prefix + "patch_embedding.weight", (0, 0))) < 2:
-                    return {}
-                return _network(shapes, base, kind, name.lower(), prefix)
-    return {}
-
-
-def _network(shapes: Shapes, base: str, kind: str, name: str, prefix: str) -> dict[str, Any]:
-    ability = CAPABILITY.get(base, "text-to-image")
-    known: dict[str, Any] = {}
-    if base == "flux":
-        guided = any(key.startswith((prefix + "guidance_in.", prefix + "time_text_embed.guidance")) for key in shapes)
-        known["guidance_embeds"] = guided
-        if "kontext" in name:
-            base, kind, ability = "flux-kontext", "FluxKontextPipeline", "image-editing"
-    if base == "qwen-image" and "edit" in name:
-        base, ability = "qwen-image-edit", "image-editing"
-        kind = "QwenImageEditPlusPipeline" if re.search(r"2509|2511|plus", name) else "QwenImageEditPipeline"
-    if base == "wan" and shapes.get(prefix + "patch_embedding.weight", (0, 16))[1] == 36:
-        kind, ability = "WanImageToVideoPipeline", "image-to-video"
-    config = {"_class_name": kind, "base": base, "single_file": True, "needs": base}
-    if known:
-        config["components"] = {"transformer": known}
-    return {"capability": ability, "family": kind, "config": config}
 
 
 def adapter_base(shapes: Shapes) -> str:

@@ -1,13 +1,14 @@
 """What the hub says of files and folders around picture models, told from names and shapes alone."""
 
 import json
+import math
 import struct
 from pathlib import Path
 
 import pytest
 
 from studio.errors import StudioError
-from studio.hub import capability, tensors
+from studio.hub import capability, networks, tensors
 from studio.hub.catalogue import Catalogue
 from studio.hub.formats import pack_header
 from studio.hub.gguf import read_gguf
@@ -67,11 +68,13 @@ def gguf(path: Path, architecture: str, shapes: dict[str, tuple[int, ...]], vers
     data = b"GGUF" + struct.pack("<IQQ", version, len(shapes), 2)
     data += text("general.architecture") + struct.pack("<I", 8) + text(architecture)
     data += text("some.list") + struct.pack("<IIQ", 9, 4, 3) + struct.pack("<III", 1, 2, 3)
+    end = 0
     for name, shape in shapes.items():
         data += text(name) + struct.pack("<I", len(shape))
-        data += b"".join(struct.pack("<Q", length) for length in reversed(shape)) + struct.pack("<IQ", 8, 0)
+        data += b"".join(struct.pack("<Q", length) for length in reversed(shape)) + struct.pack("<IQ", 8, end)
+        end += math.prod(shape) // 32 * 34  # Q8_0
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data + bytes(64))
+    path.write_bytes(data + bytes(-len(data) % 32 + end))
     return path
 
 
@@ -195,7 +198,7 @@ def test_shapes_that_no_such_model_has_do_no_harm(shapes, cut):
         entry = tensors.told(shapes | {name: shapes[name][:cut]})
         assert entry["capability"]
     assert tensors.told(dict.fromkeys(shapes, (0,) * cut))["capability"]
-    assert tensors.network({"head.modulation": (), "patch_embedding.weight": (1,)}) == {}
+    assert networks.network({"head.modulation": (), "patch_embedding.weight": (1,)}) == {}
 
 
 @pytest.mark.parametrize(
@@ -265,17 +268,84 @@ def test_a_broken_folder_completes_nothing(tmp_path):
     assert found["net.safetensors"].problem["code"] == "needs-folder"
 
 
-def test_language_models_in_gguf_are_still_refused_and_named(tmp_path):
-    gguf(tmp_path / "chat.gguf", "llama", {"token_embd.weight": (64, 100)})
+@pytest.mark.parametrize(
+    ("architecture", "name", "said"),
+    [
+        ("llama", "token_embd.weight", "a language model (llama)"),
+        ("t5encoder", "enc.blk.0.attn_q.weight", "a language model (t5encoder)"),
+        ("sdxl", "input_blocks.0.0.weight", "a Stable Diffusion network (sdxl), which is read from safetensors only"),
+        ("", "model.diffusion_model.input_blocks.0.0.weight", "a Stable Diffusion network, which"),
+        ("hyvid", "double_blocks.0.x.weight", "a model of another kind (hyvid)"),
+    ],
+)
+def test_what_else_is_in_gguf_is_refused_and_named(tmp_path, architecture, name, said):
+    gguf(tmp_path / "other.gguf", architecture, {name: (64, 32)})
     entry = Catalogue([tmp_path], None, tmp_path / "none").scan()[0]
     assert entry.problem is not None and entry.problem["code"] == "other-format"
-    assert "llama" in entry.problem["detail"]
+    assert said in entry.problem["detail"]
+
+
+@pytest.mark.parametrize(
+    ("base", "shapes", "found"),
+    [
+        ("flux", {"double_blocks.18.a": (1,), "single_blocks.37.a": (1,), "img_in.weight": (3072, 64)},
+         {"num_layers": 19, "num_single_layers": 38, "in_channels": 64}),
+        ("sd3", {"joint_blocks.23.a": (1,), "x_embedder.proj.weight": (1536, 16, 2, 2)},
+         {"num_layers": 24, "in_channels": 16}),
+        ("z-image", {"layers.29.a": (1,), "context_refiner.1.a": (1,), "x_embedder.weight": (3840, 64)},
+         {"num_layers": 30}),
+        ("flux2", {"transformer_blocks.7.a": (1,), "guidance_in.in_layer.weight": (1, 1)},
+         {"num_layers": 8, "guidance_embeds": True}),
+    ],
+)  # fmt: skip
+def test_a_network_says_how_large_it_is(base, shapes, found):
+    assert networks.sizes(shapes, base) == found
+
+
+def test_a_network_takes_the_folder_of_its_own_size(tmp_path):
+    shapes = {f"double_blocks.{number}.img_attn.norm.key_norm.scale": (32,) for number in range(3)}
+    gguf(tmp_path / "small.gguf", "flux", shapes)
+    for name, blocks in (("large", 19), ("small", 3)):
+        config = tmp_path / name / "transformer" / "config.json"
+        flux_folder(tmp_path / name)
+        catalogue = Catalogue([tmp_path], None, tmp_path / "none")
+        config.write_text(json.dumps({"num_layers": blocks}))
+        entry = {entry.id: entry for entry in catalogue.scan()}["small.gguf"]
+        if name == "large":
+            assert entry.problem is not None and "layers: 19; the file's: 3" in entry.problem["detail"]
+    assert entry.config["companion"] == str(tmp_path / "small")
+
+
+NF4 = {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}
+
+
+@pytest.mark.parametrize(
+    ("config", "shapes", "way", "weights"),
+    [
+        (NF4, {"a.weight": (64, 1), "a.weight.absmax": (2,), "a.weight.quant_map": (16,),
+               "a.weight.quant_state.bitsandbytes__nf4": (90,), "a.bias": (8,)}, "nf4", 136),
+        ({"load_in_8bit": True}, {"a.weight": (8, 16), "a.SCB": (8,), "a.weight_format": ()}, "int8", 128),
+        ({"quant_method": "torchao", "quant_type": {"default": {"_type": "Int8WeightOnlyConfig"}}},
+         {"a._weight_qdata": (8, 16), "a._weight_scale": (8, 1), "n.weight": (4,)}, "int8", 132),
+        ({"quant_method": "torchao", "quant_type": {"default": {"_type": "Int4WeightOnlyConfig"}}},
+         {"a._weight_qdata": (8, 16), "a._weight_scale": (8, 1)}, "int4", 256),
+        ({"quant_method": "gptq"}, {"a.qweight": (3, 3)}, "gptq", 9),
+    ],
+)  # fmt: skip
+def test_a_folder_of_packed_weights_says_how_and_how_many(tmp_path, config, shapes, way, weights):
+    folder = flux_folder(tmp_path / "flux")
+    write(folder / "transformer" / "diffusion_pytorch_model.safetensors", shapes)
+    (folder / "transformer" / "config.json").write_text(json.dumps({"quantization_config": config}))
+    entry = Catalogue([tmp_path], None, tmp_path / "none").scan()[0]
+    assert (entry.dtype, entry.parameters, entry.problem) == (way, weights, None)
+    assert entry.config["packed"] == {"parts": {"transformer": way}, "size": entry.size, "parameters": weights}
 
 
 @pytest.mark.parametrize(
     ("change", "code"),
     [
         (lambda data: data[:40], "truncated"),
+        (lambda data: data[:-1], "truncated"),
         (lambda data: b"GGUX" + data[4:], "not-gguf"),
         (lambda data: data[:4] + struct.pack("<I", 9) + data[8:], "other-format"),
         (lambda data: data[:8] + struct.pack("<Q", 1 << 60) + data[16:], "unsafe"),
@@ -284,7 +354,7 @@ def test_language_models_in_gguf_are_still_refused_and_named(tmp_path):
     ],
 )
 def test_hostile_gguf_is_refused_without_taking_memory(tmp_path, change, code):
-    file = gguf(tmp_path / "a.gguf", "flux", {"a": (2, 2)})
+    file = gguf(tmp_path / "a.gguf", "flux", {"a": (2, 32)})
     file.write_bytes(change(file.read_bytes()))
     with pytest.raises(StudioError) as caught:
         read_gguf(file)
