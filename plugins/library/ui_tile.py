@@ -3,7 +3,7 @@
 import datetime
 
 from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QPainter, QPen, QPolygonF, QTextLayout, QTextOption
+from PySide6.QtGui import QColor, QFont, QPainter, QPen, QPixmap, QPolygonF, QTextLayout, QTextOption
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from studio.kit.theme import Theme
@@ -36,6 +36,8 @@ class Tile(QStyledItemDelegate):
     def __init__(self, theme: Theme, thumbs: Thumbs, parent: QObject | None = None):
         super().__init__(parent)
         self._theme, self._thumbs = theme, thumbs
+        self._frames: dict[tuple[str, int, int, float], QPixmap] = {}
+        theme.changed.connect(self._frames.clear)
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         return TILE + QSize(GAP, GAP)
@@ -54,13 +56,29 @@ class Tile(QStyledItemDelegate):
         painter.restore()
 
     def _frame(self, painter: QPainter, box: QRectF, state: QStyle.StateFlag) -> None:
+        """Drawn once and then copied: rounded corners are most of what a tile costs, and there are few kinds."""
         selected = bool(state & QStyle.StateFlag.State_Selected)
         near = bool(state & (QStyle.StateFlag.State_MouseOver | QStyle.StateFlag.State_HasFocus))
         line = "focus" if selected else "outline_hover" if near else "line"
-        painter.setPen(QPen(self._theme.colour(line), 2.0 if selected else 1.0))
+        ratio = painter.device().devicePixelRatioF()
+        key = (line, round(box.width()), round(box.height()), ratio)
+        if key not in self._frames:
+            self._frames[key] = self._drawn(line, QSize(key[1], key[2]), ratio)
+        painter.drawPixmap(box.topLeft(), self._frames[key])
+
+    def _drawn(self, line: str, size: QSize, ratio: float) -> QPixmap:
+        frame = QPixmap(size * ratio)
+        frame.setDevicePixelRatio(ratio)
+        frame.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(frame)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        thick = line == "focus"
+        painter.setPen(QPen(self._theme.colour(line), 2.0 if thick else 1.0))
         painter.setBrush(self._theme.colour("raised"))
-        inset = 1.0 if selected else 0.5
-        painter.drawRoundedRect(box.adjusted(inset, inset, -inset, -inset), RADIUS, RADIUS)
+        inset = 1.0 if thick else 0.5
+        painter.drawRoundedRect(QRectF(QPointF(), size).adjusted(inset, inset, -inset, -inset), RADIUS, RADIUS)
+        painter.end()
+        return frame
 
     def _content(self, painter: QPainter, box: QRectF, item: Item, font: QFont) -> None:
         text, muted = self._theme.colour("text"), self._theme.colour("muted")
