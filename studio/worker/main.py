@@ -13,6 +13,7 @@ import ctypes
 import faulthandler
 import logging
 import os
+import runpy
 import signal
 import socket
 import sys
@@ -53,11 +54,16 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--fd", type=int)
     parser.add_argument("--data")
     parser.add_argument("--probe")
+    parser.add_argument("--child", nargs="+", help="run this Python file with these words, in place of a worker")
     options = parser.parse_args(argv)
     if options.probe:
         from studio.worker import probing
 
         return probing.main(options.probe)
+    if options.child:
+        sys.argv = options.child
+        runpy.run_path(options.child[0], run_name="__main__")
+        return 0
     if options.fd is None:
         parser.error("--fd is needed")
     paths = user_paths(options.data)
