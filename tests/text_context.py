@@ -90,6 +90,9 @@ class Context:
         self.checks += 1
         self._boundary("check")
 
+    def alive(self) -> None:
+        self._maybe_cancel("alive")
+
     def stage(self, title: str, done: int | None = None, total: int | None = None) -> None:
         self.stages.append((title, done, total))
         self._maybe_cancel("stage")

@@ -1,171 +1,136 @@
-"""Our own decode loop: reads the prompt in chunks, then writes token by token, streaming text as it goes.
+"""One text's way, or that of several which go on from one prompt, through a model.
 
-Owns Sequence (one text's way through a model) and Continuation (what one job has written so far). A step
-boundary lies between any two chunks and any two tokens, so a job stops, or lets another one have the device,
-at once; between them nothing but this sequence's own cache is touched.
+Owns Sequence: it reads a prompt in chunks, from where its branch ends, then writes token by token. A step boundary
+lies between any two chunks and any two tokens; between them nothing but this sequence's own cache is touched. Inside a
+chunk every layer looks whether the job was cancelled, so a long chunk does not hold up a stop.
 """
 
-import time
-from collections.abc import Callable, Iterable
-from collections.abc import Sequence as Ids
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from studio.sdk.operation import JobContext
-
+from . import caches
 from .loading import Language
 from .params import CHUNK
-from .streaming import StopStrings, detokeniser
-
-Choose = Callable[[Tensor], Any]
-"""Logits (V,) float32 to the next token's id, or to a choice: an object with `token` and `record`."""
+from .prefix_cache import Branch
 
 
 class Sequence:
-    """Tokens fed to a model, and its cache of them. Logits come as (V,) float32."""
+    """Rows of tokens of one length that were fed to a model, and its cache of them: one row until `spread`.
 
-    def __init__(self, language: Language):
-        self._language, self._model = language, language.model
-        self._device = language.model.device
-        self._cache: Any = None
-        self._ids: list[int] = []
-        self._next = torch.zeros((1, 1), dtype=torch.long, device=self._device)
-        self._fixed: dict[str, Any] = {"use_cache": True} if language.cache else {}
-        if language.last_only:
-            self._fixed["logits_to_keep"] = 1
-
-    def read(self, ids: list[int], between: Callable[[int], None]) -> Tensor:
-        """Feeds the prompt, calling `between` with the number of tokens read after each chunk but the last."""
-        at = 0
-        while True:
-            # The first chunk starts from nothing, so any model can take it whole.
-            size = CHUNK if self._language.chunked or at == 0 else 1
-            size = size if self._language.cache else len(ids)
-            logits = self._feed(torch.tensor([ids[at : at + size]], device=self._device))
-            self._ids += ids[at : at + size]
-            at += size
-            if at >= len(ids):
-                return logits
-            if at % CHUNK == 0 or size > 1 or at % 16 == 0:
-                between(at)
-
-    def write(self, token: int) -> Tensor:
-        """Feeds one token."""
-        self._ids.append(token)
-        if not self._language.cache:
-            return self._feed(torch.tensor([self._ids], device=self._device))
-        return self._feed(self._next.fill_(token))
-
-    def _feed(self, ids: Tensor) -> Tensor:
-        # ids: (1, n); logits: (1, n or 1, V). No attention mask: nothing is padded, and making one costs time.
-        name = self._language.cache
-        if name:
-            out = self._model(input_ids=ids, **{name: self._cache}, **self._fixed)
-            self._cache = getattr(out, name)
-        else:
-            out = self._model(input_ids=ids, **self._fixed)
-        return out.logits[0, -1].float()
-
-
-class Continuation:
-    """What one job has written. `text` is what was streamed, complete at every step boundary.
-
-    stop_reason: "stop" (a stop string, left out of the text), "eos" (the model ended), "rule" (`each` said so),
-    "length" (as many tokens as asked for), "context" (the model holds no more) or, until one of these, "cancelled".
+    Logits come as (rows, V) float32. alive: called inside chunks; what it raises ends the reading.
     """
 
-    def __init__(
-        self,
-        language: Language,
-        prompt: Ids[int],
-        choose: Choose,
-        limit: int,
-        stops: Iterable[str] = (),
-        ends: Iterable[int] = (),
-        each: Callable[[int, str, Any], bool | None] | None = None,
-        show: Callable[[str], None] | None = None,
-    ):
-        self._language, self._prompt, self._choose = language, list(prompt), choose
-        room = limit if language.context is None else language.context - len(prompt)
-        self._limit, self._asked = min(limit, room), limit
-        self._pieces = detokeniser(language.tokenizer, prompt)
-        self._stops = StopStrings(stops)
-        self._ends = language.ends | set(ends)
-        self._each, self._show = each, show
-        self._texts: list[str] = []
-        self.tokens: list[int] = []
-        self.records: list[Any] = []
-        self.stop_reason = "cancelled"
-        self.seconds = 0.0
+    def __init__(self, language: Language, branch: Branch | None = None, alive: Callable[[], None] | None = None):
+        branch = branch or Branch()
+        self._language, self._model = language, language.model
+        self._device = language.model.device
+        self._alive = alive
+        self._rows = [list(branch.ids)]
+        self._cache, self._marks = branch.cache, branch.marks
+        self._sound = True
+        self._next = torch.zeros((1, 1), dtype=torch.long, device=self._device)
+        self._fixed: dict[str, Any] = {"use_cache": True} if language.cache else {}
 
     @property
-    def text(self) -> str:
-        return "".join(self._texts)
+    def length(self) -> int:
+        return len(self._rows[0])
 
-    @property
-    def stop(self) -> str:
-        """The stop string that came up, empty when none did."""
-        return self._stops.hit
+    def read(self, ids: list[int], between: Callable[[int], None]) -> Tensor:
+        """Feeds what is not fed yet of a prompt, calling `between` with the number of tokens read at boundaries.
 
-    @property
-    def speed(self) -> float | None:
-        """Tokens per second of computing, None before the second one: reading the prompt gave the first.
-
-        Loading, reading and waiting for the device do not count.
+        The last token goes alone, after a mark: whoever comes back to this prompt feeds the same, so that it computes
+        the very same numbers.
         """
-        return (len(self.tokens) - 1) / self.seconds if self.seconds > 0 and len(self.tokens) > 1 else None
+        if not self._language.cache:
+            return self._feed([ids])
+        last = len(ids) - 1
+        while self.length < last:
+            # The first chunk starts from nothing, so any model can take it whole.
+            size = min(CHUNK if self._language.chunked or not self.length else 1, last - self.length)
+            with self._watched() if size > 1 else contextlib.nullcontext():
+                self._feed([ids[self.length : self.length + size]])
+            if self.length < last and (size > 1 or self.length % 16 == 0):
+                if self.length % CHUNK == 0:
+                    self._branch().remember()
+                between(self.length)
+        self._branch().remember()
+        return self._feed([ids[last:]])
 
-    def run(self, ctx: JobContext) -> None:
-        """Writes until it is done. JobCancelled passes through; what was written before stays here."""
-        prompt, total = self._prompt, len(self._prompt)
-        show = self._show or ctx.stream
+    def write(self, tokens: list[int]) -> Tensor:
+        """Feeds one token a row."""
+        if not self._language.cache:
+            return self._feed([[*row, token] for row, token in zip(self._rows, tokens, strict=True)])
+        return self._feed([[token] for token in tokens])
 
-        def between(done: int) -> None:
-            ctx.stage("Reading the prompt", done, total)
-            ctx.check()
+    def spread(self, count: int) -> None:
+        """Has `count` equal rows from now on; only where `caches.is_spread` says so, or without a cache."""
+        if self._language.cache:
+            caches.select(self._cache, [0] * count)
+        self._rows = [list(self._rows[0]) for _ in range(count)]
 
-        ctx.stage("Reading the prompt", 0, total)
-        sequence = Sequence(self._language)
-        logits = sequence.read(prompt, between)
-        ctx.check()
-        begun = time.perf_counter()
-        while True:
-            reason = self._take(self._choose(logits), show)
-            self.seconds += time.perf_counter() - begun
-            if reason:
-                self.stop_reason = reason
-                break
-            ctx.step(len(self.tokens), self._asked, rate=self.speed, unit="token")
-            begun = time.perf_counter()
-            logits = sequence.write(self.tokens[-1])
-        self.finish(show)
+    def select(self, rows: list[int]) -> None:
+        """Goes on with these rows alone."""
+        if self._language.cache:
+            caches.select(self._cache, rows)
+        self._rows = [self._rows[i] for i in rows]
 
-    def finish(self, show: Callable[[str], None]) -> None:
-        """Shows what was still held back, now that no more will come. A second time there is nothing."""
-        if not self._stops.hit:
-            self._emit(self._stops.push(self._pieces.finish()) + self._stops.finish(), show)
+    def branch(self, row: int = 0) -> Branch:
+        """What was read and written in this row, for the prefix cache; an empty one where it is not sound."""
+        if not self._sound:
+            return self._repaired()
+        if len(self._rows) == 1:
+            return self._branch()
+        return Branch(self._rows[row], caches.row(self._cache, row), list(self._marks))
 
-    def _take(self, choice: Any, show: Callable[[str], None]) -> str:
-        """Streams what the choice adds; the reason to stop, or nothing."""
-        token, record = (choice, None) if isinstance(choice, int) else (choice.token, choice.record)
-        self.tokens.append(token)
-        self.records.append(record)
-        if token in self._ends:
-            return "eos"
-        piece = self._stops.push(self._pieces.push(token))
-        self._emit(piece, show)
-        stopped = bool(self._each and self._each(token, piece, record))
-        if self._stops.hit:
-            return "stop"
-        if stopped:
-            return "rule"
-        if len(self.tokens) >= self._limit:
-            return "context" if self._limit < self._asked else "length"
-        return ""
+    def _branch(self) -> Branch:
+        return Branch(self._rows[0], self._cache, self._marks)
 
-    def _emit(self, text: str, show: Callable[[str], None]) -> None:
-        if text:
-            self._texts.append(text)
-            show(text)
+    def _repaired(self) -> Branch:
+        """After a chunk that ended in the middle of the model some layers hold more than others."""
+        if self._cache is None or len(self._rows) > 1:
+            return Branch()
+        if caches.is_cut_freely(self._cache):
+            return Branch(self._rows[0], caches.at(self._cache, self.length), self._marks)
+        return self._branch().at(self._marks[-1].length) if self._marks else Branch()
+
+    def _feed(self, ids: list[list[int]]) -> Tensor:
+        # ids: rows of one length n; logits: (rows, n or 1, V). No attention mask: nothing is padded, and making one
+        # costs time.
+        rows, length = len(ids), len(ids[0])
+        given = self._next.fill_(ids[0][0]) if rows == length == 1 else torch.tensor(ids, device=self._device)
+        self._sound = False
+        name = self._language.cache
+        if self._language.last_only:
+            self._fixed["logits_to_keep"] = 1
+        if name:
+            out = self._model(input_ids=given, **{name: self._cache}, **self._fixed)
+            self._cache = getattr(out, name)
+            for row, added in zip(self._rows, ids, strict=True):
+                row += added
+        else:
+            out = self._model(input_ids=given, **self._fixed)
+            self._rows = [list(row) for row in ids]
+        self._sound = True
+        return out.logits[:, -1].float()
+
+    @contextlib.contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Every layer asks whether anybody still wants the result before it computes."""
+        alive = self._alive
+        if alive is None:
+            yield
+            return
+
+        def ask(_module: Any, _given: Any) -> None:
+            alive()
+
+        hooks = [layer.register_forward_pre_hook(ask) for layer in self._language.layers]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()

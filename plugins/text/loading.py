@@ -8,7 +8,7 @@ import inspect
 import json
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ from transformers.utils import logging as transformers_logging
 
 from studio.errors import StudioError
 from studio.sdk.operation import ModelInfo
+
+from .prefix_cache import PrefixCache
 
 CACHES = ("past_key_values", "cache_params")
 # Keys by which a configuration makes transformers import code, from the folder or from a hub.
@@ -39,7 +41,8 @@ class Language:
     context: the most tokens it can hold, None without a limit. ends: token ids after which it stops.
     cache: the name of forward's cache argument, "" where the whole text is read again for every token.
     chunked: whether a prompt may be read in pieces longer than one token. last_only: whether forward can
-    compute the logits of the last position alone.
+    compute the logits of the last position alone. layers: the blocks that a text passes one after another.
+    prefixes: what it has read and nobody is reading now; it takes `held` bytes that can be had back.
     """
 
     model: Any
@@ -50,10 +53,19 @@ class Language:
     cache: str
     chunked: bool
     last_only: bool
+    layers: tuple[Any, ...] = ()
+    prefixes: PrefixCache = field(default_factory=PrefixCache)
 
     def to(self, device: str) -> "Language":
+        self.prefixes.clear()
         self.model.to(device)
         return self
+
+    def held(self) -> int:
+        return self.prefixes.held()
+
+    def reclaim(self, need: int) -> int:
+        return self.prefixes.reclaim(need)
 
 
 def load(info: ModelInfo, device: str, dtype: str) -> Language:
@@ -78,6 +90,7 @@ def load(info: ModelInfo, device: str, dtype: str) -> Language:
         cache=cache,
         chunked=bool(cache),
         last_only="logits_to_keep" in names,
+        layers=_layers(model, text),
     )
     language.chunked = bool(cache) and reads_in_chunks(language)
     return language
@@ -244,6 +257,13 @@ def _model(folder: Path, config: PreTrainedConfig, dtype: torch.dtype) -> Any:
             code="incomplete",
         )
     return model.eval().requires_grad_(False)
+
+
+def _layers(model: Any, config: PreTrainedConfig) -> tuple[Any, ...]:
+    """The blocks of the decoder; none where they are not kept in the usual way."""
+    count = getattr(config, "num_hidden_layers", 0)
+    lists = (m for m in model.modules() if isinstance(m, torch.nn.ModuleList))
+    return tuple(next((blocks for blocks in lists if count and len(blocks) == count), ()))
 
 
 def _ends(model: Any, tokenizer: Any) -> frozenset[int]:

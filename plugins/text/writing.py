@@ -1,57 +1,24 @@
 """The one way a text operation writes: token ids in, streamed text and a Written out.
 
-Owns `write`, Written and the checks of a prompt's ids. Raw completion, chat and code make their ids themselves
+Owns `write` and the checks of a prompt's ids. Raw completion, chat and code make their ids themselves
 (a prompt, a chat template, prefix and suffix with control ids between) and call `write`; what it does below that,
 reading the prompt in chunks, keeping caches, stepping, is no business of theirs.
 """
 
-import contextlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-import torch
-
 from studio.errors import StudioError
-from studio.sdk.operation import JobCancelled, JobContext
+from studio.sdk.operation import JobContext
 
-from .decoding import Choose, Continuation
 from .loading import Language
+from .rows import Choose, Written, write_several
+
+__all__ = ["Choose", "Each", "Save", "Show", "Written", "check_ids", "write", "write_several"]
 
 Each = Callable[[int, str, Any], bool | None]
 Show = Callable[[str], None]
-Save = Callable[["Written"], None]
-
-
-@dataclass(slots=True)
-class Written:
-    """What came of one prompt, complete to the last token.
-
-    tokens: all that were chosen, an end-of-text token last if one came. text: what they say, behind `lead`, up to the
-    stop string, end-of-text left out. stop_reason: "eos" (the model ended), "stop" (a stop string, in `stop`), "rule"
-    (`each` said so), "length" (as many tokens as asked for), "context" (the model holds no more), "cancelled".
-    speed: tokens per second of writing, None before the second token. reused: how many of the prompt_tokens did not
-    have to be read again. records: what the sampler tells of each token, None where it tells nothing.
-    """
-
-    tokens: list[int] = field(default_factory=list)
-    text: str = ""
-    stop_reason: str = "cancelled"
-    stop: str = ""
-    speed: float | None = None
-    prompt_tokens: int = 0
-    reused: int = 0
-    records: list[Any] = field(default_factory=list)
-
-    def facts(self) -> dict[str, Any]:
-        """For the recipe."""
-        return {
-            "prompt_tokens": self.prompt_tokens,
-            "reused_tokens": self.reused,
-            "tokens": len(self.tokens),
-            "tokens_per_second": round(self.speed or 0.0, 2),
-            "stop_reason": self.stop_reason,
-        }
+Save = Callable[[Written], None]
 
 
 def write(
@@ -92,68 +59,24 @@ def write(
     Torch is in inference mode meanwhile. Draws nothing from a global generator.
     """
     check_ids(ids, language)
-    with torch.inference_mode():
-        return _Writer(list(ids), choose, ctx, language, limit, stops, ends, lead, each, show, save).run()
 
+    def kept(_index: int, written: Written) -> None:
+        if save:
+            save(written)
 
-class _Writer:
-    """One call of `write`."""
-
-    def __init__(
-        self,
-        ids: list[int],
-        choose: Choose,
-        ctx: JobContext,
-        language: Language,
-        limit: int,
-        stops: Iterable[str],
-        ends: Iterable[int],
-        lead: str,
-        each: Each | None,
-        show: Show | None,
-        save: Save | None,
-    ):
-        self._ctx, self._lead, self._save = ctx, lead, save
-        self._show = show or ctx.stream
-        self._prompt_tokens = len(ids)
-        self._row = Continuation(language, ids, choose, limit, stops, ends, each, self._show)
-
-    def run(self) -> Written:
-        try:
-            if self._lead:
-                self._show(self._lead)
-            self._row.run(self._ctx)
-            written = self._written()
-            self._keep(written)
-        except JobCancelled:
-            # Perhaps only while saving: then it is complete and is saved once more, now without waiting.
-            self._row.finish(self._show_last)
-            written = self._written()
-            if written.tokens and written.text:
-                self._keep(written)
-            raise
-        return written
-
-    def _keep(self, written: Written) -> None:
-        self._ctx.note(**written.facts())
-        if self._save:
-            self._save(written)
-
-    def _show_last(self, text: str) -> None:
-        with contextlib.suppress(JobCancelled):  # known already
-            self._show(text)
-
-    def _written(self) -> Written:
-        row = self._row
-        return Written(
-            tokens=list(row.tokens),
-            text=self._lead + row.text,
-            stop_reason=row.stop_reason,
-            stop=row.stop,
-            speed=row.speed,
-            prompt_tokens=self._prompt_tokens,
-            records=list(row.records),
-        )
+    return write_several(
+        ids,
+        [choose],
+        ctx,
+        language,
+        limit=limit,
+        stops=stops,
+        ends=ends,
+        lead=lead,
+        each=each and (lambda _index, token, piece, record: each(token, piece, record)),
+        show=show and (lambda _index, piece: show(piece)),
+        save=kept,
+    )[0]
 
 
 def check_ids(ids: Sequence[int], language: Language, characters: int = 0) -> None:

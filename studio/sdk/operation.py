@@ -16,7 +16,10 @@ from studio.sdk.params import Params
 
 
 class JobCancelled(BaseException):
-    """Raised by the context at a step boundary. A backend may save what it has, then lets it pass."""
+    """Raised by the context at a step boundary. A backend may save what it has, then lets it pass.
+
+    It may come while another job has the device: who must compute to save asks `ctx.last_turn()` first.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,18 @@ class JobContext(Protocol):
 
     def check(self) -> None:
         """A step boundary without progress."""
+        ...
+
+    def alive(self) -> None:
+        """Raises JobCancelled and does nothing else: for the middle of a step, where nobody else may compute."""
+        ...
+
+    def last_turn(self) -> bool:
+        """After JobCancelled: whether this job may compute once more, to finish what it saves.
+
+        Takes the device back, before all others, where another job had it, and enters `around_baton` again. False
+        when that one's step does not end soon: then save without computing, or nothing.
+        """
         ...
 
     def steering(self) -> list[dict[str, Any]]:

@@ -24,6 +24,8 @@ from studio.worker.provenance import Hashes
 
 STEM = 200
 WINDOW = 64
+LAST_TURN_S = 6.0
+"""How long a cancelled job waits for another's step to end: well within the engine's patience with a cancel."""
 
 
 class WorkerContext:
@@ -75,6 +77,17 @@ class WorkerContext:
         began = time.monotonic()
         self._baton.boundary(self._turn, self._leave_all, self._enter_all)
         self._speed.waited += time.monotonic() - began
+
+    def alive(self) -> None:
+        self._turn.check()
+
+    def last_turn(self) -> bool:
+        if self._baton.holds(self._turn):
+            return True
+        if not self._baton.last_turn(self._turn, LAST_TURN_S):
+            return False
+        self._enter_all()
+        return True
 
     def steering(self) -> list[dict[str, Any]]:
         found = []
