@@ -45,7 +45,7 @@ def test_it_ends_where_the_hole_ends(name, size):
     [
         ("(a)", None), ("a)", 1), ("'(' )", 4), ('"""\n)"""', None), ("# )\n]", 4), ("'\\')' )", 6), ("{[}]", None),
         ("", None),
-    ],  # fmt: skip
+    ],
 )
 def test_brackets_are_counted_outside_of_strings_and_comments(text, place):
     assert unopened(text) == place
