@@ -27,6 +27,9 @@ class Models:
             raise StudioError("The model is not known", ref, code="unknown-model")
         return self.infos[ref]
 
+    def budget(self) -> int:
+        return 0
+
     @contextlib.contextmanager
     def use(self, ref: str, load: Callable[[ModelInfo], Any], *, key: str = "") -> Iterator[Any]:
         info = self.info(ref)

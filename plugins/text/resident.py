@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from studio.sdk.operation import JobContext, ModelInfo
 
 from .loading import Language, load
+from .prefix_cache import SHARE, chosen_limit
 
 
 def language(ref: str, ctx: JobContext) -> AbstractContextManager[Language]:
@@ -16,6 +17,9 @@ def language(ref: str, ctx: JobContext) -> AbstractContextManager[Language]:
 
     def loader(info: ModelInfo) -> Language:
         ctx.stage(f"Loading {info.id}")
-        return load(info, ctx.device, ctx.dtype)
+        found = load(info, ctx.device, ctx.dtype)
+        if known := ctx.models.budget():
+            found.prefixes.limit = chosen_limit(known // SHARE)
+        return found
 
     return ctx.models.use(ref, loader, key=f"text-{ctx.dtype}")

@@ -61,11 +61,17 @@ class Models(Protocol):
         """The object that `load` makes from the model `ref`, kept resident between jobs.
 
         `load` runs in one thread of the process at a time. `key` tells apart several objects made of one
-        model. Raises StudioError when the model is unknown, unsafe, broken or does not fit.
+        model. The object may keep more than its weights: `held()` says how many bytes it can do without,
+        `reclaim(need)` frees some of them when room is needed, from any thread. Raises StudioError when the
+        model is unknown, unsafe, broken or does not fit.
         """
         ...
 
     def info(self, ref: str) -> ModelInfo: ...
+
+    def budget(self) -> int:
+        """Bytes that jobs and models together may use here; 0 where nobody knows."""
+        ...
 
 
 class JobContext(Protocol):

@@ -18,7 +18,7 @@ from typing import Any
 
 from studio.errors import StudioError
 from studio.sdk.operation import ModelInfo
-from studio.worker import faults, memory
+from studio.worker import faults, memory, spare
 from studio.worker.baton import Turn
 from studio.worker.provenance import Hashes
 
@@ -62,8 +62,11 @@ class Residency:
             sizes: dict[str, int] = {}
             for kept in self._kept:
                 if not kept.parked:
-                    sizes[kept.info.id] = sizes.get(kept.info.id, 0) + kept.size
+                    sizes[kept.info.id] = sizes.get(kept.info.id, 0) + kept.size + spare.held(kept.thing)
             return sizes
+
+    def budget(self) -> int:
+        return self._budget()
 
     def unload(self, ref: str = "") -> None:
         """Drops what nobody uses: of one model (by id or folder), or everything."""
@@ -144,9 +147,11 @@ class Residency:
         if not budget:
             return
         with self._lock:
+            if self._reclaim(need - budget):
+                _empty_cache()
             idle = sorted((k for k in self._kept if not k.users and not k.parked), key=lambda k: k.used)
             for kept in idle:
-                if sum(k.size for k in self._kept if not k.parked) + need <= budget:
+                if self._taken() + need <= budget:
                     break
                 if not self._park(kept):
                     self._drop([kept])
@@ -158,12 +163,25 @@ class Residency:
                 self._drop([kept])
                 total, available = memory.machine()
 
+    def _taken(self) -> int:
+        return sum(k.size + spare.held(k.thing) for k in self._kept if not k.parked)
+
+    def _reclaim(self, over: int) -> int:
+        """Frees what things can do without until no more than `-over` bytes are taken; how many it was. Lock held."""
+        before = self._taken()
+        for kept in sorted(self._kept, key=lambda k: k.used):
+            spare.reclaim(kept.thing, self._taken() + over)
+        return before - self._taken()
+
     def _free_everything(self) -> bool:
         """Whether anything was dropped."""
         with self._lock:
+            freed = self._reclaim(0)
             idle = [k for k in self._kept if not k.users]
             self._drop(idle)
-            return bool(idle)
+            if freed and not idle:
+                _empty_cache()
+            return bool(idle or freed)
 
     def _park(self, kept: _Resident) -> bool:
         """Moves a thing to RAM; False where it is there already or cannot be moved."""
@@ -211,6 +229,9 @@ class JobModels:
             known = ", ".join(sorted(info.id for info in self._infos.values())) or "none"
             raise StudioError("The model is not known", f"{ref!r}; given to this job: {known}.", code="unknown-model")
         return found
+
+    def budget(self) -> int:
+        return self._residency.budget()
 
     def use(self, ref: str, load: Load, *, key: str = "") -> contextlib.AbstractContextManager[Any]:
         info = self.info(ref)

@@ -166,6 +166,45 @@ def test_the_least_recently_used_goes_when_room_is_needed():
     assert used(residency, "a") is a
 
 
+class Keeper(Thing):
+    """Keeps 8 more bytes to be quicker."""
+
+    extra = 8
+
+    def held(self) -> int:
+        return self.extra
+
+    def reclaim(self, need: int) -> int:
+        freed = min(need, self.extra)
+        self.extra -= freed
+        return freed
+
+
+def test_what_a_model_can_do_without_counts_and_goes_before_any_model():
+    residency = Residency("cpu", budget=lambda: 35)
+    with residency.use(info("a"), lambda i: Keeper(10), "", turn()) as a:
+        assert residency.residents() == {"a": 18}
+        used(residency, "b")
+        assert a.extra == 8
+        used(residency, "c")
+        assert residency.residents() == {"a": 15, "b": 10, "c": 10}
+    used(residency, "d")
+    assert a.extra == 0 and residency.residents() == {"b": 10, "c": 10, "d": 10}
+
+
+def test_a_load_that_lacks_memory_takes_what_models_in_use_can_do_without():
+    residency = Residency("cpu", budget=lambda: 0)
+    with residency.use(info("a"), lambda i: Keeper(10), "", turn()) as a:
+
+        def load(_: ModelInfo) -> Thing:
+            if a.extra:
+                raise MemoryError
+            return Thing(5)
+
+        with residency.use(info("new"), load, "", turn()):
+            assert residency.residents() == {"a": 10, "new": 5}
+
+
 def test_what_is_in_use_stays():
     residency = Residency("cpu", budget=lambda: 15)
     with residency.use(info("a"), lambda i: Thing(10), "", turn()) as a:
