@@ -58,6 +58,7 @@ class Context:
     """A job. orders: step boundary (from 1) -> what people ask there. stop: the boundary where it is cancelled."""
 
     device, dtype = "cpu", "float32"
+    may_finish = True
 
     def __init__(
         self,
@@ -92,6 +93,9 @@ class Context:
             self._turns.boundary(self.job)
             for enter, _ in self._around:
                 enter()
+
+    def last_turn(self) -> bool:
+        return self.may_finish
 
     def steering(self) -> list[dict[str, Any]]:
         return self._orders.pop(len(self.boundaries), [])

@@ -100,7 +100,8 @@ class Batch:
             except Leaving:
                 continue
             except JobCancelled:
-                self._save_so_far()
+                if self._done and self.easel.ctx.last_turn():
+                    self._save_so_far()
                 raise
         self.easel.counted += self.easel.each * self._first_items
 
@@ -275,7 +276,7 @@ class Batch:
 
     def _save_so_far(self) -> None:
         """The job was cancelled: what there is of each picture is kept, once a step was done."""
-        if not self._done or self._latents is None:
+        if self._latents is None:
             return
         for place, wanted in enumerate(self.alive):
             if wanted.number not in self.easel.gone:

@@ -106,6 +106,8 @@ class Supervisor:
             self._quiet[worker.id] = 0.0
             self._warned.discard(worker.id)
             self._early_deaths = 0
+        if isinstance(message, m.Baton) and message.job in self._cancelling:
+            self._cancelling[message.job] = 0.0  # a cancelled job that had to wait for the device finishes now
         self._hearing.heard(worker, message)
 
     def _holder(self, worker: WorkerProcess) -> str:

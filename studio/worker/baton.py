@@ -2,7 +2,8 @@
 
 Owns Turn (one job's place in line) and Baton. Knows no messages, torch or plugins.
 The more urgent rank (smaller number) goes first; equal ranks are served in order of arrival and do not
-interrupt each other; a less urgent job that watched FLOOR steps of others gets one step.
+interrupt each other; a less urgent job that watched FLOOR steps of others gets one step. A cancelled job that has
+something to finish goes before all of them, once.
 """
 
 import threading
@@ -18,12 +19,13 @@ class Turn:
 
     pinned: the device must not change hands now (a model is being constructed).
     paused_seen: whether the job has been told to its watchers as paused.
+    last: it is cancelled and wants the device once more, to finish what it saves.
     """
 
     def __init__(self, job: str, rank: int, order: int):
         self.job, self.rank, self.order = job, rank, order
         self.cancelled = self.cancel_raised = False
-        self.paused = self.paused_seen = False
+        self.paused = self.paused_seen = self.last = False
         self.pinned = 0
         self.passed = 0
         self.served = 0
@@ -101,6 +103,24 @@ class Baton:
         with self._changed:
             self._obtain(turn)
 
+    def last_turn(self, turn: Turn, wait_s: float) -> bool:
+        """A cancelled job's, which may have lost the device before it heard of that: once more the right to compute.
+
+        Goes before everyone else at the holder's next step. False when no step ended in time: then nothing may be
+        computed any more.
+        """
+        with self._changed:
+            if self._holder is turn:
+                return True
+            turn.last = True
+            self._waiting.append(turn)
+            self._grant()
+            if self._changed.wait_for(lambda: self._holder is turn, wait_s):
+                return True
+            turn.last = False
+            self._waiting.remove(turn)
+            return False
+
     def forget(self, turn: Turn) -> None:
         """The job is about to say that it ended: its id is free for another attempt from now on."""
         with self._changed:
@@ -170,13 +190,13 @@ class Baton:
                 other.passed += 1
 
     def _eligible(self) -> list[Turn]:
-        return [turn for turn in self._waiting if not turn.paused and not turn.cancelled]
+        return [turn for turn in self._waiting if turn.last or not (turn.paused or turn.cancelled)]
 
     def _should_yield(self, turn: Turn) -> bool:
         if turn.paused:
             return True
         return any(
-            other.rank < turn.rank or other.passed >= FLOOR or (self._share and other.rank == turn.rank)
+            other.last or other.rank < turn.rank or other.passed >= FLOOR or (self._share and other.rank == turn.rank)
             for other in self._eligible()
         )
 
@@ -199,8 +219,9 @@ class Baton:
             self._moved(job)
 
     def _choose(self, waiting: list[Turn]) -> Turn | None:
+        last = [turn for turn in waiting if turn.last]
         overdue = [turn for turn in waiting if turn.passed >= FLOOR]
-        return min(overdue or waiting, key=self._order, default=None)
+        return min(last or overdue or waiting, key=self._order, default=None)
 
     def _order(self, turn: Turn) -> tuple[int, int, int]:
         return turn.rank, turn.served if self._share else 0, turn.order

@@ -15,13 +15,15 @@ PATIENCE_S = 30
 class Job:
     """A job that makes one step each time the test lets it, and notes what becomes of it."""
 
-    def __init__(self, baton: Baton, name: str, rank: int, steps: int, log: list[str]):
+    def __init__(self, baton: Baton, name: str, rank: int, steps: int, log: list[str], finish_s: float | None = None):
+        """finish_s: how long it waits for a last turn when it is cancelled; what it computes then is in capitals."""
         turn = baton.enter(name, rank)
         assert turn is not None
         self.baton, self.name, self.turn, self.steps, self.log = baton, name, turn, steps, log
         self.allowed = threading.Semaphore(0)
         self.crossed = 0
         self.state = "new"
+        self.finish_s = finish_s
         self.thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> "Job":
@@ -44,6 +46,9 @@ class Job:
             self.state = "ended"
         except JobCancelled:
             self.state = "cancelled"
+            if self.finish_s is not None and self.baton.last_turn(self.turn, self.finish_s):
+                assert self.baton.holds(self.turn)
+                self.log.append(self.name.upper())
         finally:
             self.baton.forget(self.turn)
             self.baton.release(self.turn)
@@ -74,8 +79,8 @@ class Table:
             self.pauses.append((job, paused))
             self.told.notify_all()
 
-    def job(self, name: str, rank: int = 0, steps: int = 3) -> Job:
-        return Job(self.baton, name, rank, steps, self.log)
+    def job(self, name: str, rank: int = 0, steps: int = 3, finish_s: float | None = None) -> Job:
+        return Job(self.baton, name, rank, steps, self.log, finish_s)
 
     def until(self, what: Callable[[], bool]) -> None:
         with self.told:
@@ -202,6 +207,61 @@ def test_a_job_is_cancelled_while_it_waits_and_never_gets_the_device():
     holder.go()
     holder.ended()
     assert table.moves == ["a", ""]
+
+
+def lost(table: Table, how: str) -> tuple[Job, Job]:
+    """A job that has made a step and has the device no more, and the one that has it."""
+    slow = table.job("s", rank=2, finish_s=PATIENCE_S).start().go(1)
+    table.until(lambda: table.moves == ["s"])
+    while slow.crossed < 1:
+        threading.Event().wait(0.001)
+    holder = table.job("u", rank=0 if how == "outranked" else 2, steps=2)
+    if how == "outranked":
+        table.waiting(holder.start())
+        slow.go()
+    else:
+        table.baton.pause("s")
+        slow.go()
+        table.until(lambda: table.pauses == [("s", True)])
+        holder.start()
+    table.until(lambda: table.moves[-1] == "u")
+    return slow, holder
+
+
+@pytest.mark.parametrize("how", ["outranked", "paused"])
+def test_a_cancelled_job_that_lost_the_device_finishes_before_everyone_else_and_never_beside_another(how):
+    table = Table()
+    slow, holder = lost(table, how)
+    urgent = table.job("v", rank=0, steps=1).start().go()
+    table.waiting(urgent)
+    table.baton.cancel("s")
+    table.waiting(slow)
+    before = list(table.log)
+    holder.go()
+    assert [job.ended() for job in (slow, holder, urgent)] == ["cancelled", "ended", "ended"]
+    # Holder and newcomer are equally urgent where the cancelled one was outranked; else the newcomer goes first.
+    assert "".join(table.log[len(before) :]) == ("uSuv" if how == "outranked" else "uSvu")
+    assert "S" not in before and table.log.count("S") == 1
+
+
+def test_a_cancelled_job_computes_nothing_more_when_the_holder_is_in_a_long_step():
+    table = Table()
+    slow, holder = lost(table, "outranked")
+    slow.finish_s = 0.01
+    table.baton.cancel("s")
+    assert slow.ended() == "cancelled" and "S" not in table.log
+    holder.go()
+    assert holder.ended() == "ended"
+    assert "S" not in table.log and table.moves[-2:] == ["u", ""]
+
+
+def test_a_job_that_is_cancelled_at_its_own_step_has_the_device_already():
+    table = Table()
+    job = table.job("a", finish_s=0).start()
+    table.until(lambda: table.moves == ["a"])
+    table.baton.cancel("a")
+    job.go()
+    assert job.ended() == "cancelled" and table.log == ["a", "A"]
 
 
 def test_a_paused_job_gives_the_device_away_and_comes_back():

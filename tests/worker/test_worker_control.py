@@ -81,6 +81,23 @@ def test_cancel_when_another_took_the_device(worker: WorkerProcess):
     assert ends == [slow, urgent], "the cancelled one waited for the device"
 
 
+def test_a_cancelled_job_that_must_compute_to_save_takes_the_device_first(worker: WorkerProcess):
+    """In front of the one that took it and of one that waits; what it saves is on disk before they go on."""
+    slow = worker.run("probe.steps", {"steps": 500, "delay_ms": 5, "on_cancel": "turn"}, rank=2)
+    stepping(worker, slow)
+    urgent = worker.run("probe.steps", {"steps": 100, "delay_ms": 5}, rank=0)
+    worker.hear(Baton, urgent)
+    next = worker.run("probe.steps", {"steps": 2}, rank=0)
+    worker.channel.send(Cancel(slow))
+    cancelled = worker.cancelled(slow)
+    assert cancelled.facts["turn"] is True and text_of(cancelled.artifacts[0]["path"])
+    worker.done(urgent), worker.done(next)
+    moves = [m.job for m in worker.heard if isinstance(m, Baton) and m.job]
+    assert moves == [slow, urgent, slow, urgent, next]
+    ended = worker.heard.index(cancelled)
+    assert [m.job for m in worker.heard[:ended] if isinstance(m, Baton)][-1] == slow
+
+
 def test_cancel_at_once_after_run(worker: WorkerProcess):
     for _ in range(30):
         job = worker.run("probe.steps", {"steps": 1000, "delay_ms": 1})

@@ -63,6 +63,10 @@ class Steps:
                 ctx.save_text(" ".join(numbers))
             if params.on_cancel == "swallow":
                 return
+            if params.on_cancel == "turn":
+                ctx.note(turn=ctx.last_turn())
+                if ctx.last_turn():
+                    ctx.save_text(" ".join(numbers))
             raise
         ctx.save_text(" ".join(numbers))
 

@@ -19,13 +19,16 @@ class Echo(Params):
 
 
 class Steps(Params):
-    """`nap_ms` is spent before the first step; `on_cancel` says what to do when the job is cancelled."""
+    """`nap_ms` is spent before the first step; `on_cancel` says what to do when the job is cancelled.
+
+    turn: it saves where it may compute once more, and notes whether it may.
+    """
 
     steps: Annotated[int, Field(ge=0, le=1_000_000)] = 10
     delay_ms: Annotated[float, Field(ge=0)] = 0.0
     nap_ms: Annotated[float, Field(ge=0)] = 0.0
     fail_at: int | None = None
-    on_cancel: Literal["pass", "save", "swallow"] = "pass"
+    on_cancel: Literal["pass", "save", "swallow", "turn"] = "pass"
     seed: Seed = 1
     label: str = ""
 
