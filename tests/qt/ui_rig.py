@@ -5,7 +5,7 @@ import contextlib
 import json
 import textwrap
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -211,6 +211,20 @@ class Rig:
     def close(self) -> None:
         self.loop.close()
         asyncio.set_event_loop(None)
+
+
+def two_panels(qapp: Any, tmp_path: Path, monkeypatch: Any) -> Iterator[Rig]:
+    """A fixture: the plugins alpha and beta, with a panel each."""
+    rig = Rig(qapp, tmp_path)
+    write_plugin(rig.plugins, "alpha", 10)
+    write_plugin(rig.plugins, "beta", 20)
+    monkeypatch.setattr("studio.host.discover.plugin_folders", lambda paths: [rig.plugins])
+    yield rig
+    rig.close()
+
+
+def titles(window: Window) -> list[str]:
+    return [notice.title for notice in window.context.notices.all]
 
 
 async def until(condition: Callable[[], Any]) -> None:
