@@ -218,7 +218,8 @@ class Batch:
                 continue
             do = asked.get(wanted.number, "")
             if do in (STOP, SAVE):
-                self._save(place, latents, {"stopped_at": self._done + self._shift})
+                went_on = {"went_on": True} if do == SAVE else {}
+                self._save(place, latents, {"stopped_at": self._done + self._shift, **went_on})
             if do in (STOP, DROP):
                 leaving.append(place)
         if leaving:

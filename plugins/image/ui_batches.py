@@ -3,10 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from studio.kit.results import JobResult, JobResults, plural, rate_words, state_words
 from studio.sdk.artifact import Recipe
+
+BESIDE = 1000
+"""Numbers from here on are those of files that were saved of pictures which went on; a job has fewer pictures."""
 
 ASKED = {"stop": "Stopping", "stopped": "Stopped; it is kept as it is", "drop": "Taken out", "save": "Saving"}
 
@@ -16,7 +19,7 @@ class Picture:
     """One picture of a batch. number: its place while it is painted, then that of its file; no two have the same.
 
     frame: the newest preview, encoded. path: its file, once it is on disk. recipe: what its file says it was made
-    with, as far as it was read. asked: what was steered while it runs.
+    with, as far as it was read; told: what the job said of it when it was saved. asked: what was steered while it runs.
     """
 
     number: int
@@ -24,26 +27,27 @@ class Picture:
     artifact: str = ""
     path: str = ""
     recipe: dict[str, Any] = field(default_factory=dict)
+    told: dict[str, Any] = field(default_factory=dict)
     asked: str = ""
     gone: str = ""
     trashed: bool = False
 
     @property
     def facts(self) -> dict[str, Any]:
-        return dict(self.recipe.get("facts") or {})
+        return dict(self.recipe.get("facts") or self.told)
 
     @property
     def item(self) -> int:
-        """Which picture of the batch it is: its seed and its steps have this number. Known once its file was read."""
-        facts = self.recipe.get("facts") if self.recipe else None
-        told = facts.get("number") if isinstance(facts, dict) else None
-        return told if isinstance(told, int) else self.number
+        """Which picture of the batch it is: its seed and its steps have this number. Known once it was told of."""
+        number = self.facts.get("number")
+        return number if isinstance(number, int) else self.number
 
 
 @dataclass
 class Batch(JobResult):
-    """One job and its pictures, by number. hidden: numbers of those that were deleted here."""
+    """One job and its pictures. hidden: artifacts that were deleted here. kind: of the artifacts that are shown."""
 
+    kind: ClassVar[str] = "image"
     pictures: list[Picture] = field(default_factory=list)
     hidden: set[str] = field(default_factory=set)
 
@@ -92,7 +96,18 @@ class Batch(JobResult):
         if self.ended:
             self._settle()
         else:
-            self._expect(max(1, int(self.params.get("count") or 1)))
+            self._expect(self._asked_for)
+
+    @property
+    def _asked_for(self) -> int:
+        return max(1, int(self.params.get("count") or 1))
+
+    def take_live(self, live: dict[str, Any] | None) -> None:
+        super().take_live(live)
+        if live and not self.ended:
+            self._expect(self._asked_for)
+            for artifact in live.get("artifacts") or ():
+                self.take_file(artifact)
 
     def begun_anew(self) -> None:
         self.pictures = []
@@ -114,28 +129,58 @@ class Batch(JobResult):
             return []
         self._expect(len(frames))
         changed = []
-        for picture, frame in zip(self.pictures, frames, strict=False):
+        for picture in self.pictures:
+            frame = frames[picture.number] if picture.number < len(frames) else b""
             if frame and frame != picture.frame:
                 picture.frame = frame
                 changed.append(picture.number)
         return changed
 
+    def take_file(self, artifact: dict[str, Any]) -> Picture | None:
+        """A result that is on disk while its job goes on, with its facts; None where it is known or not shown.
+
+        Its picture is that file from now on. Of one that was saved and went on, the file stands beside it.
+        """
+        id, told = str(artifact.get("id", "")), dict(artifact.get("facts") or {})
+        if self.ended or not self._shows(artifact) or any(picture.artifact == id for picture in self.pictures):
+            return None
+        growing = [picture for picture in self.pictures if not picture.artifact]
+        number = told.get("number")
+        mine = [picture for picture in growing if picture.number == number or not isinstance(number, int)]
+        if mine and not told.get("went_on"):
+            picture = mine[0]
+        else:
+            picture = Picture(self._free())
+            self.pictures.append(picture)
+        picture.artifact, picture.path, picture.told = id, str(artifact.get("path", "")), told
+        picture.asked = ""
+        return picture
+
+    def _shows(self, artifact: dict[str, Any]) -> bool:
+        return artifact.get("kind", self.kind) == self.kind
+
+    def _free(self) -> int:
+        return max([BESIDE, *(picture.number + 1 for picture in self.pictures)])
+
     def _expect(self, count: int) -> None:
-        self.pictures += [Picture(number) for number in range(len(self.pictures), count)]
+        known = {picture.number for picture in self.pictures}
+        self.pictures += [Picture(number) for number in range(count) if number not in known]
 
     def _settle(self) -> None:
         """It has ended: pictures are what lies on disk. Each keeps its preview until its file was read.
 
-        Files are in the order of saving, so where some were stopped or saved early no preview can be told apart.
+        Files are in the order of saving, so where they were not told of one by one, and some were stopped or saved
+        early, no preview can be told apart.
         """
         known = {picture.artifact: picture for picture in self.pictures if picture.artifact}
-        images = [artifact for artifact in self.artifacts if artifact.get("kind", "image") == "image"]
+        images = [artifact for artifact in self.artifacts if self._shows(artifact)]
         steered = any(picture.asked for picture in self.pictures) or len(images) != len(self.pictures)
         frames = {} if steered else {picture.number: picture.frame for picture in self.pictures}
+        taken = {picture.number for picture in known.values()}
         found = []
         for at, artifact in enumerate(images):
             id = str(artifact.get("id", ""))
-            picture = known.get(id) or Picture(at, frames.get(at, b""))
+            picture = known.get(id) or Picture(self._free() + at if at in taken else at, frames.get(at, b""))
             picture.artifact, picture.path, picture.asked = id, str(artifact.get("path", "")), ""
             found.append(picture)
         self.pictures = found

@@ -36,7 +36,7 @@ def offered(picture: Picture, running: bool) -> tuple[str, ...]:
     """What can be done with one clip, in the order of its menu."""
     if picture.trashed:
         return ("restore", "settings")
-    if running:
+    if running and not picture.path:
         return ("view",)
     if not picture.path or picture.gone:
         return ("settings", "delete")
@@ -46,21 +46,11 @@ def offered(picture: Picture, running: bool) -> tuple[str, ...]:
 class ClipBatch(Batch):
     """A job that makes one clip."""
 
+    kind = "video"
+
     @property
     def prompt(self) -> str:
         return title_of(self.params)
-
-    def _settle(self) -> None:
-        """It has ended: the clip is what lies on disk, and keeps its preview until that was read."""
-        known = {picture.artifact: picture for picture in self.pictures if picture.artifact}
-        frame = self.pictures[0].frame if self.pictures else b""
-        found = []
-        for at, artifact in enumerate(a for a in self.artifacts if a.get("kind") == "video"):
-            id = str(artifact.get("id", ""))
-            clip = known.get(id) or Picture(at, frame)
-            clip.artifact, clip.path = id, str(artifact.get("path", ""))
-            found.append(clip)
-        self.pictures = found
 
 
 class ClipBatches(Batches):

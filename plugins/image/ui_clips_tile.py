@@ -38,11 +38,11 @@ class ClipTile(PictureTile):
     # what is shown ---------------------------------------------------------------------------
 
     def show_picture(self, picture: Picture, running: bool, at: int, of: int) -> None:
-        if running and picture.frame:
-            self.preview.show_data(picture.frame)
-        elif not running:
-            self.preview.stop()
         super().show_picture(picture, running, at, of)
+        if self._growing and picture.frame:
+            self.preview.show_data(picture.frame)
+        elif not self._growing:
+            self.preview.stop()
         self.setAccessibleName("Clip" if of == 1 else f"Clip {at + 1} of {of}")
         self.setAccessibleDescription(
             self._note() or "Space plays it here, Enter large; the menu key shows what can be done"
@@ -51,7 +51,7 @@ class ClipTile(PictureTile):
     def pixmap(self) -> QPixmap | None:
         if self._playing is not None:
             return self._playing
-        moving = self.preview.image() if self._running else None
+        moving = self.preview.image() if self._growing else None
         return QPixmap.fromImage(moving) if moving is not None else super().pixmap()
 
     def offered(self) -> tuple[str, ...]:
@@ -62,7 +62,7 @@ class ClipTile(PictureTile):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
-        if self._running or self._playing is not None or not self._picture.path or self._picture.gone:
+        if self._growing or self._playing is not None or not self._picture.path or self._picture.gone:
             return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -88,7 +88,7 @@ class ClipTile(PictureTile):
 
     def start(self) -> None:
         """Plays the file here, again and again."""
-        if self._picture.path and not self._picture.gone and not self._running and not self.playback.playing:
+        if self._picture.path and not self._picture.gone and not self.playback.playing:
             self.playback.open(self._picture.path, play=True)
 
     def halt(self) -> None:

@@ -150,7 +150,7 @@ class Deeds(ResultDeeds[Batch]):
         self.trash([picture.artifact], "library.restore")
 
     def one_delete(self, batch: Batch, picture: Picture) -> None:
-        if batch.ended and picture.artifact:
+        if picture.artifact:
             self._hide([picture.artifact], "delete a picture")
         elif batch.ended:
             self.do_delete(batch)

@@ -73,6 +73,10 @@ class Feed(QObject):
             self._batches.note(job)
         self.changed.emit()
         self.loaded.emit()
+        for batch in self._batches.running():
+            _, frames = await self._session.call_frames("preview", job=batch.id)
+            if batch.take_frames(frames):
+                self.touched.emit(batch.id, False)
 
     async def _page(self, offset: int, limit: int) -> dict[str, Any]:
         answer = await self._session.call("jobs", origin=self._origin, newest=True, offset=offset, limit=limit)
@@ -107,6 +111,9 @@ class Feed(QObject):
             case "preview" if batch := self._batches.get(event.job):
                 if batch.take_frames(event.frames):
                     self.touched.emit(batch.id, False)
+            case "saved" if batch := self._batches.get(event.job):
+                if batch.take_file(event.data["artifact"]):
+                    self.touched.emit(batch.id, True)
             case "queue":
                 self.busy_elsewhere = bool(event.data.get("running"))
                 self.turned.emit()

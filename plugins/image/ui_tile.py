@@ -53,7 +53,7 @@ class PictureTile(QWidget):
         super().__init__(parent)
         self.number = picture.number
         self._picture, self._thumbs, self._theme = picture, thumbs, theme
-        self._running = False
+        self._running = self._growing = False
         self._single = False
         self._frame: QPixmap | None = None
         self._frame_of = b""
@@ -65,8 +65,12 @@ class PictureTile(QWidget):
     # what is shown ---------------------------------------------------------------------------
 
     def show_picture(self, picture: Picture, running: bool, at: int, of: int) -> None:
-        """Brings everything up to date. It is the one at place `at`, counted from 0, of so many of its batch."""
+        """Brings everything up to date. It is the one at place `at`, counted from 0, of so many of its batch.
+
+        running: its job is at work; a picture whose file is there grows no more, whatever becomes of the others.
+        """
         self._picture, self._running, self._single = picture, running, of == 1
+        self._growing = running and not picture.path
         if picture.frame and picture.frame is not self._frame_of:
             self._frame_of = picture.frame
             image = QImage.fromData(picture.frame)
@@ -106,7 +110,7 @@ class PictureTile(QWidget):
         if pixmap is not None:
             self._paint_pixmap(painter, pixmap, path, box)
         else:
-            self._paint_words(painter, box, note or ("Waiting for the first step" if self._running else ""))
+            self._paint_words(painter, box, note or ("Waiting for the first step" if self._growing else ""))
         if pixmap is not None and note:
             self._paint_note(painter, box, note)
         self._paint_ring(painter, box)
@@ -155,7 +159,7 @@ class PictureTile(QWidget):
 
     def _wanted(self) -> tuple[str, ...]:
         deeds = self.offered()
-        if self._running:
+        if self._growing:
             return tuple(deed for deed in self.while_running if deed in deeds)
         here = self.underMouse() or self.hasFocus() or (self._overlay is not None and self._has_inner_focus())
         if not here:
@@ -193,7 +197,7 @@ class PictureTile(QWidget):
             button.setProperty("action", deed)
             button.clicked.connect(self._asker(deed))
             line.addWidget(button)
-        if not self._running:
+        if not self._growing:
             more = tool_button("More", icon=self._theme.icon("mdi6.dots-horizontal", "text"))
             more.clicked.connect(lambda: self.open_menu(more.mapToGlobal(QPoint(0, more.height()))))
             line.addWidget(more)
@@ -254,7 +258,7 @@ class PictureTile(QWidget):
         plain = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier == Qt.KeyboardModifier.NoModifier
         if plain and key in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
             self.asked.emit("view", self.number)
-        elif plain and key == Qt.Key.Key_Delete and not self._running:
+        elif plain and key == Qt.Key.Key_Delete and not self._growing:
             self.asked.emit("delete", self.number)
         elif plain and key in ARROWS:
             self.moved.emit(self.number, key.value)

@@ -61,7 +61,7 @@ class Viewer(LargePage):
             self._shown = None
             self.close_branch()
             self.scrubber.show_steps([], "Result")
-        end = "Result" if batch.ended else "Now"
+        end = "Result" if picture.path else "Now"
         self.scrubber.show_steps(steps_of(self._session.paths.steps, batch.id, picture.item), end)
         if fresh:
             self.scrubber.choose_end()

@@ -75,15 +75,15 @@ def icon_of(deed: str) -> str:
 
 
 def offered(picture: Picture, running: bool) -> tuple[str, ...]:
-    """What can be done with one picture, in the order of its menu."""
+    """What can be done with one picture, in the order of its menu. running: its job is at work, on it or on others."""
     if picture.trashed:
         return ("restore", "settings", "lock")
-    if running:
+    if running and not picture.path:
         return ("view",) if picture.asked in ("stop", "stopped", "drop") else ("view", *RUNNING)
     if not picture.path or picture.gone:
         return ("settings", "lock", "delete")
     return (
-        "view", "branch", "keep", "vary", "input", *SENT, "compare",
+        "view", "branch", *(() if running else ("keep",)), "vary", "input", *SENT, "compare",
         "settings", "lock", "copy", "recipe", "folder", "delete",
     )  # fmt: skip
 

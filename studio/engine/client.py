@@ -18,7 +18,7 @@ from studio.wire.messages import Event, Reply, Request, Unknown
 
 log = logging.getLogger(__name__)
 ENDED = frozenset({"finished", "failed", "cancelled"})
-FOLLOWED = frozenset({"job", "progress", "stream", "preview"})
+FOLLOWED = frozenset({"job", "progress", "stream", "preview", "saved"})
 MARK = Event("mark")
 Inbox = asyncio.Queue[Event]
 

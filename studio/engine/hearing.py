@@ -78,6 +78,7 @@ class Hearing:
         now = time.time()
         match message:
             case m.Progress():
+                self._list(message.job)
                 self._bus.publish("progress", message.job, **self._live.progress(message))
             case m.Stream():
                 self._live.stream(message)
@@ -85,6 +86,9 @@ class Hearing:
             case m.Preview():
                 self._live.preview(message)
                 self._bus.publish("preview", message.job, message.frames, media=message.media)
+            case m.Saved():
+                self._list(message.job)
+                self._bus.publish("saved", message.job, artifact=self._live.saved(message))
             case m.Running():
                 self._post(ev.JobRunning(message.job, now))
             case m.Done():
@@ -105,6 +109,14 @@ class Hearing:
                 self._measured(message.measured)
             case _:
                 log.warning("a worker does not say %s", type(message).__name__)
+
+    def _list(self, job: str) -> None:
+        """Results of a job that went on after it had saved them: people see them, so they are the library's.
+
+        The last ones wait for the job's end. A job of one result that dies before its receipt thus leaves none.
+        """
+        if found := self._live.unlisted(job):
+            self._results.add(found)
 
     def _measured(self, measured: dict[str, Any]) -> None:
         job = self._queue.jobs.get(str(measured.get("job")))

@@ -3,30 +3,36 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from studio.wire.messages import Preview, Progress, Stream
+from studio.wire.messages import Preview, Progress, Saved, Stream
 
 MOST = 8_000_000  # characters of one job that are kept in memory
 
 
 @dataclass(slots=True)
 class Shown:
+    """saved: results that are on disk already, each with its facts. listed: how many of them the library has."""
+
     progress: dict[str, Any] = field(default_factory=dict)
     pieces: list[str] = field(default_factory=list)
     length: int = 0
     pictures: list[bytes] = field(default_factory=list)
     media: str = ""
+    saved: list[dict[str, Any]] = field(default_factory=list)
+    listed: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         if len(self.pieces) > 1:
             self.pieces = ["".join(self.pieces)]
-        found = {"progress": self.progress, "stream": self.pieces[0] if self.pieces else ""}
+        found: dict[str, Any] = {"progress": self.progress, "stream": self.pieces[0] if self.pieces else ""}
+        if self.saved:
+            found["artifacts"] = list(self.saved)
         if "eta_s" in self.progress:
             found["eta_s"] = self.progress["eta_s"]
         return found
 
 
 class Live:
-    """Per job on a worker: its latest progress, its whole text, its latest preview."""
+    """Per job on a worker: its latest progress, its whole text, its latest preview, its results so far."""
 
     def __init__(self) -> None:
         self._jobs: dict[str, Shown] = {}
@@ -65,3 +71,17 @@ class Live:
     def preview(self, message: Preview) -> None:
         shown = self._jobs.setdefault(message.job, Shown())
         shown.pictures, shown.media = message.frames, message.media
+
+    def saved(self, message: Saved) -> dict[str, Any]:
+        """The result with its facts, as clients are told of it."""
+        shown = self._jobs.setdefault(message.job, Shown())
+        shown.saved.append({**message.artifact, "facts": message.facts})
+        return shown.saved[-1]
+
+    def unlisted(self, job: str) -> list[dict[str, Any]]:
+        """Results that the library has not been given yet; they count as given from now on."""
+        shown = self._jobs.get(job)
+        if shown is None or shown.listed == len(shown.saved):
+            return []
+        found, shown.listed = shown.saved[shown.listed :], len(shown.saved)
+        return found

@@ -26,7 +26,7 @@ LONGEST_BACKOFF_S = 30.0
 DEATHS_TO_NAME = 3
 DEATHS_WINDOW_S = 300.0
 # What shows that a job moves, when it has the device; and what shows that the device changes hands.
-SIGNS = (m.Progress, m.Stream, m.Preview, m.Running)
+SIGNS = (m.Progress, m.Stream, m.Preview, m.Saved, m.Running)
 CHANGES = (m.Paused, m.Resumed, m.Baton, m.Done, m.Failed, m.Cancelled)
 
 Watchdog = Callable[[str], float]

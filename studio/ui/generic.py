@@ -164,6 +164,7 @@ class GenericPanel(Panel):
                 str(live.get("stream") or self._texts.get(id, "")),
                 live.get("progress") or {},
             )
+            job["artifacts"] = job.get("artifacts") or live.get("artifacts") or []
         keep = self._selected_id()
         self._list.clear()
         for job in self._jobs.values():
@@ -180,6 +181,10 @@ class GenericPanel(Panel):
             self._refresh(event.job)
         elif event.job in self._jobs and event.kind == "progress":
             self._live[event.job] = event.data
+            self._refresh(event.job)
+        elif event.job in self._jobs and event.kind == "saved":
+            job = self._jobs[event.job]
+            self._jobs[event.job] = {**job, "artifacts": [*(job.get("artifacts") or ()), event.data["artifact"]]}
             self._refresh(event.job)
         elif event.job in self._jobs and event.kind == "stream":
             self._append(event.job, int(event.data.get("at", 0)), str(event.data.get("text", "")))

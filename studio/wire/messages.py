@@ -1,7 +1,7 @@
 """What engine and worker, and engine and client, say to each other. Plain dataclasses; no behaviour.
 
 Engine to worker: Run, Cancel, Pause, Resume, Steer, Prioritise, Prewarm, Unload, Shutdown.
-Worker to engine: Hello, Running, Progress, Stream, Preview, Baton, Done, Failed, Cancelled, Paused,
+Worker to engine: Hello, Running, Progress, Stream, Preview, Saved, Baton, Done, Failed, Cancelled, Paused,
 Resumed, Memory.
 Client to engine: Request. Engine to client: Reply, Event.
 """
@@ -149,6 +149,16 @@ class Preview(Message):
 
 
 @dataclass(slots=True)
+class Saved(Message):
+    """A result is on disk; its job may go on. artifact: Artifact as a dictionary; facts: what is true of it alone."""
+
+    job: str
+    artifact: Json = field(default_factory=dict)
+    facts: Json = field(default_factory=dict)
+    frames: list[bytes] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Baton(Message):
     """The device now belongs to this job (nobody when empty)."""
 
@@ -228,7 +238,10 @@ class Reply(Message):
 
 @dataclass(slots=True)
 class Event(Message):
-    """kind: "job" (state), "progress", "stream", "preview", "memory", "queue", "models", "library", "notice"."""
+    """kind: "job" (state), "progress", "stream", "preview", "saved", "memory", "queue", "models", "library", "notice".
+
+    saved: {"artifact": Artifact as a dictionary, with its own "facts"}.
+    """
 
     kind: str
     job: str = ""

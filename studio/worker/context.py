@@ -14,7 +14,7 @@ from typing import Any
 
 from studio.library import inputs, writer
 from studio.sdk.artifact import Artifact, Kind, Recipe
-from studio.wire.messages import Progress, Run
+from studio.wire.messages import Progress, Run, Saved
 from studio.worker import provenance
 from studio.worker.baton import Baton, Turn
 from studio.worker.devices import Device
@@ -111,7 +111,7 @@ class WorkerContext:
 
     def save_text(self, text: str, *, media: str = "text/markdown") -> Artifact:
         recipe = self._complete()
-        return self._keep(writer.publish_text(self._folder, recipe, text, stem=self._stem(), media=media))
+        return self._keep(writer.publish_text(self._folder, recipe, text, stem=self._stem(), media=media), {})
 
     def save_file(
         self,
@@ -124,12 +124,11 @@ class WorkerContext:
         facts: dict[str, Any] | None = None,
     ) -> Artifact:
         recipe = self._complete()
-        own = {"params": {**recipe.params, **provenance.plain(params or {})}}
-        own["facts"] = {**recipe.facts, **provenance.plain(facts or {})}
+        told = provenance.plain(facts or {})
+        own = {"params": {**recipe.params, **provenance.plain(params or {})}, "facts": {**recipe.facts, **told}}
         recipe = recipe.model_copy(update=own)
-        return self._keep(
-            writer.publish_file(self._folder, recipe, suffix, Kind(kind), media, write, stem=self._stem())
-        )
+        made = writer.publish_file(self._folder, recipe, suffix, Kind(kind), media, write, stem=self._stem())
+        return self._keep(made, told)
 
     @contextlib.contextmanager
     def around_baton(self, enter: Callable[[], None], leave: Callable[[], None]) -> Iterator[None]:
@@ -172,10 +171,11 @@ class WorkerContext:
                 return words.strip()[:STEM]
         return "result"
 
-    def _keep(self, artifact: Artifact) -> Artifact:
+    def _keep(self, artifact: Artifact, facts: dict[str, Any]) -> Artifact:
         """The writer may have taken a later number, where an earlier attempt had left a file."""
         self._numbers = int(artifact.id.rpartition("-")[2])
         self.artifacts.append(artifact)
+        self._outbox.send(Saved(self.job, artifact.model_dump(mode="json"), facts))
         return artifact
 
 

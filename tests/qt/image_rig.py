@@ -66,23 +66,40 @@ class ImageSession(FakeSession):
         latents.write_bytes(b"latents")
         return latents
 
+    def save(self, job: str, number: int, step: int, **facts: Any) -> str:
+        """A picture is saved while the job goes on: stopped after `step`, unless `facts` say that it went on."""
+        before = self.engine.live[job].setdefault("artifacts", [])
+        told = {"seed": (self.engine.jobs[job]["params"].get("seed") or 0) + number, "number": number, **facts}
+        before.append(self._made(job, len(before) + 1, number, {**told, "stopped_at": step}))
+        self.engine.emit("saved", job, artifact=before[-1])
+        return before[-1]["id"]
+
     def finish(self, job: str, count: int = 1, state: str = "finished", side: int = 64, height: int = 0) -> list[str]:
         """Saves the pictures and ends the job. The artifacts' ids."""
-        engine, params = self.engine, self.engine.jobs[job]["params"]
-        engine.live.pop(job, None)
-        artifacts = []
+        engine, seed = self.engine, self.engine.jobs[job]["params"].get("seed") or 0
+        made = list((engine.live.pop(job, None) or {}).get("artifacts", ()))
+        there = {one["facts"]["number"] for one in made if "went_on" not in one["facts"]}
         for number in range(count):
-            id = f"{job}-{number + 1}"
-            path = engine.library / f"{id}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            drawn(number, side, height).save(str(path))
-            seed = (params.get("seed") or 0) + number
-            recipe = {"operation": engine.jobs[job]["operation"], "params": {**params, "seed": seed, "count": 1},
-                      "job": job, "artifact": id, "facts": {"seed": seed, "number": number}}  # fmt: skip
-            engine.recipes[id], engine.texts[id] = recipe, ""
-            engine.items[id] = {"id": id, "job": job, "kind": "image", "path": str(path), "trashed": False,
-                                "excerpt": params.get("prompt", ""), "created": 1.0}  # fmt: skip
-            artifacts.append({"id": id, "job": job, "kind": "image", "path": str(path), "size": 1, "sha256": "0" * 64})
-        engine.announce(job, state=state, worker="", artifacts=artifacts, facts={})
-        engine.emit("library", changed=[artifact["id"] for artifact in artifacts], removed=[])
-        return [artifact["id"] for artifact in artifacts]
+            if number not in there:
+                facts = {"seed": seed + number, "number": number}
+                made.append(self._made(job, len(made) + 1, number, facts, side, height))
+        plain = [{name: value for name, value in one.items() if name != "facts"} for one in made]
+        engine.announce(job, state=state, worker="", artifacts=plain, facts={})
+        engine.emit("library", changed=[one["id"] for one in made], removed=[])
+        return [one["id"] for one in made]
+
+    def _made(
+        self, job: str, at: int, number: int, facts: dict[str, Any], side: int = 64, height: int = 0
+    ) -> dict[str, Any]:
+        """A picture's file in the library, as the worker tells of it."""
+        engine, params, id = self.engine, self.engine.jobs[job]["params"], f"{job}-{at}"
+        path = engine.library / f"{id}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        drawn(number, side, height).save(str(path))
+        recipe = {"operation": engine.jobs[job]["operation"], "params": {**params, "seed": facts["seed"], "count": 1},
+                  "job": job, "artifact": id, "facts": facts}  # fmt: skip
+        engine.recipes[id], engine.texts[id] = recipe, ""
+        engine.items[id] = {"id": id, "job": job, "kind": "image", "path": str(path), "trashed": False,
+                            "excerpt": params.get("prompt", ""), "created": 1.0}  # fmt: skip
+        return {"id": id, "job": job, "kind": "image", "path": str(path), "size": 1, "sha256": "0" * 64,
+                "facts": facts}  # fmt: skip

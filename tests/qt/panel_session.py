@@ -157,6 +157,9 @@ class FakeEngine:
         self.announce(job)
         return {"job": job}
 
+    def do_preview(self, job: str) -> tuple[dict[str, Any], list[bytes]]:
+        return {"media": ""}, []
+
     def do_resume(self, job: str) -> dict[str, Any]:
         self.announce(job, state="running")
         return {}

@@ -87,6 +87,38 @@ def test_each_picture_can_be_stopped_dropped_and_saved_while_it_runs(session, pa
     assert card(panel, job).tile(0).accessibleDescription() == "Stopping"
 
 
+def on_show(panel, job: str) -> list[tuple[int, str, bool]]:  # noqa: F811
+    """Of each tile from left to right: its picture of the batch, its file, and whether it can still be stopped."""
+    tiles = card(panel, job).tiles.values()
+    return [(tile._picture.item, Path(tile._picture.path).stem, "stop_one" in tile.offered()) for tile in tiles]
+
+
+def test_what_is_saved_while_the_batch_goes_on_is_on_show_at_once_also_in_a_window_that_comes_later(
+    session, panel, qtbot  # noqa: F811
+):
+    session.engine.do_steer = lambda job, data: {}
+    job = started(session, panel, 3)
+    session.paint(job, 3, 30, 3)
+    press(panel, job, 1, "stop_one", qtbot)
+    stopped = session.save(job, 1, 3)
+    copied = session.save(job, 2, 3, went_on=True)
+    growing = [(0, "", True), (1, stopped, False), (2, "", True), (2, copied, False)]
+    assert on_show(panel, job) == growing
+    tile = card(panel, job).tile(1)
+    assert tile.accessibleDescription().startswith("Enter shows it large") and "delete" in tile.offered()
+    assert "keep" not in tile.offered(), "the others are not there yet"
+    qtbot.waitUntil(lambda: tile.pixmap() is not None and tile.pixmap().width() == 64)
+    session.paint(job, 4, 30, 3)
+    assert on_show(panel, job) == growing
+    later = show(session, qtbot)
+    assert on_show(later, job) == growing
+    made = session.finish(job, 3)
+    for each in (panel, later):
+        assert on_show(each, job) == [
+            (0, made[2], False), (1, stopped, False), (2, copied, False), (2, made[3], False)
+        ]  # fmt: skip
+
+
 def test_escape_stops_the_job_and_keeps_what_is_there(session, panel):  # noqa: F811
     job = started(session, panel, 2)
     assert panel.cancel_current() and session.called("cancel") == [{"job": job}]

@@ -1,6 +1,8 @@
 """What clients may ask of a real engine, and what they are told when they ask for nonsense."""
 
 import asyncio
+import os
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -206,6 +208,36 @@ def test_results_are_listed_trashed_and_brought_back(engine):
             assert Path(artifact["path"]).exists()
             result, frames = await watcher.client.call_with_frames("library.thumbnail", id=item["id"])
             assert (result, frames) == ({}, [])
+
+    asyncio.run(scene())
+
+
+def test_a_result_is_told_of_and_listed_while_its_job_goes_on_and_outlives_its_worker(engine):
+    """Whoever comes in the middle of the job sees it too; what people have seen is not taken away."""
+
+    async def scene() -> None:
+        async with engine.life() as watcher:
+            job = await watcher.submit("probe.steps", {"steps": 100_000, "delay_ms": 2, "save_at": 3})
+            said = await watcher.until(lambda: next((e for e in watcher.events if e.kind == "saved"), None))
+            artifact = said.data["artifact"]
+            assert said.job == job and artifact["facts"] == {} and len(text_of(artifact["path"]).split()) == 3
+            await watcher.until(
+                lambda: any(e.kind == "library" and artifact["id"] in e.data["changed"] for e in watcher.events)
+            )
+            late = await Watcher.attach(engine)
+            found = await late.client.call("job", job=job)
+            assert (found["state"], found["live"]["artifacts"]) == ("running", [artifact])
+            await late.client.close()
+            (worker,) = (await watcher.client.call("status"))["workers"]
+            os.kill(worker["pid"], signal.SIGKILL)
+            await watcher.until(lambda: watcher.states(job).count("running") == 2)
+            assert Path(artifact["path"]).exists()
+            await watcher.until(lambda: len([e for e in watcher.events if e.kind == "saved"]) == 2)
+            live = (await watcher.client.call("job", job=job))["live"]["artifacts"]
+            assert [one["id"] for one in live] == [f"{job}-2"]
+            await watcher.client.call("cancel", job=job)
+            assert [one["id"] for one in (await watcher.ended(job))["artifacts"]] == [f"{job}-2"]
+            assert (await watcher.client.call("library.list"))["total"] == 2
 
     asyncio.run(scene())
 

@@ -58,6 +58,8 @@ class Steps:
                     raise StudioError("The step failed on purpose", f"Step {done}.", code="probe")
                 ctx.stream(f"{state} ")
                 ctx.step(done, params.steps)
+                if done == params.save_at:
+                    ctx.save_text(" ".join(numbers))
         except JobCancelled:
             if params.on_cancel == "save":
                 ctx.save_text(" ".join(numbers))

@@ -21,13 +21,15 @@ class Echo(Params):
 class Steps(Params):
     """`nap_ms` is spent before the first step; `on_cancel` says what to do when the job is cancelled.
 
-    turn: it saves where it may compute once more, and notes whether it may.
+    turn: it saves where it may compute once more, and notes whether it may. save_at: after this step it saves what it
+    has, and goes on.
     """
 
     steps: Annotated[int, Field(ge=0, le=1_000_000)] = 10
     delay_ms: Annotated[float, Field(ge=0)] = 0.0
     nap_ms: Annotated[float, Field(ge=0)] = 0.0
     fail_at: int | None = None
+    save_at: int | None = None
     on_cancel: Literal["pass", "save", "swallow", "turn"] = "pass"
     seed: Seed = 1
     label: str = ""
