@@ -2,8 +2,12 @@
 
 A test fails on an unexpected warning (pyproject's filterwarnings), on a log record at WARNING or above unless
 it is marked `expects_log`, and on threads, child processes and windows that outlive it.
+
+`./test` runs modules in several processes (pytest-xdist); what a module shares is made once. A test may assume
+nothing of the modules before it.
 """
 
+import functools
 import logging
 import os
 import shutil
@@ -18,7 +22,9 @@ from pathlib import Path
 import pytest
 
 MARK = "ATELIER_TEST_MARK"
-PATIENCE_S = float(os.environ.get("ATELIER_TEST_PATIENCE", "15"))
+PATIENCE_S = float(os.environ.get("ATELIER_TEST_PATIENCE", "60"))
+TIERS = ("end2end", "worker", "qt", "unit")
+PROCESSES = 4  # at most: each holds a gigabyte, and the engines and workers of its tests as much again
 RUNTIME = Path(tempfile.mkdtemp(prefix="at-"))  # short: a Unix socket's path holds about 100 bytes
 
 os.environ.update(
@@ -37,7 +43,11 @@ os.environ.update(
     DO_NOT_TRACK="1",
     TOKENIZERS_PARALLELISM="false",
     PYTHONFAULTHANDLER="1",
+    # Tiny tensors: more threads only wait for each other.
+    OMP_NUM_THREADS="1",
 )
+# What a worker finds out by trying in a child for each new data folder; the tests of that take it away again.
+os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_BF16")
 # transformers sends its talk to the root logger where CI is set; tests are to do the same everywhere.
 for name in (
     "CI",
@@ -46,6 +56,7 @@ for name in (
     "ATELIER_WATCHDOG",
     "ATELIER_CANCEL_GRACE",
     "DBUS_SESSION_BUS_ADDRESS",
+    "PYTHONDONTWRITEBYTECODE",  # hundreds of processes would compile the same modules
 ):
     os.environ.pop(name, None)
 os.environ[MARK] = f"session-{uuid.uuid4().hex}"
@@ -55,12 +66,32 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "expects_log: log records at WARNING or above belong to this test")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One process for each core that is ours."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, PROCESSES)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """One tier does not import the others: `-m unit` needs no torch."""
+    tier = collection_path.name in TIERS and collection_path.parent == Path(__file__).parent
+    return True if tier and config.option.markexpr in set(TIERS) - {collection_path.name} else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In several processes the longest tests come first, so that none of them has to wait for the others at the end."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=_tier)
     if Path("/dev/nvidia0").exists():
         return
     for item in items:
         if item.get_closest_marker("gpu"):
             item.add_marker(pytest.mark.skip(reason="needs a GPU"))
+
+
+def _tier(item: pytest.Item) -> int:
+    return next((at for at, tier in enumerate(TIERS) if item.path.parent.name == tier), len(TIERS))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -81,6 +112,14 @@ def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def short_folder() -> Path:
     """An empty folder with a short path, for programs that put sockets below what they are given."""
     return Path(tempfile.mkdtemp(dir=RUNTIME))
+
+
+@pytest.fixture
+def qtbot(qtbot):
+    """Waits longer than pytest-qt's five seconds: a busy machine is no failure."""
+    for name in ("waitUntil", "waitSignal", "waitSignals", "waitExposed", "waitActive"):
+        setattr(qtbot, name, functools.partial(getattr(qtbot, name), timeout=int(PATIENCE_S * 1000)))
+    return qtbot
 
 
 class _Warnings(logging.Handler):

@@ -155,8 +155,16 @@ def test_how_a_child_died_is_told(paths: Paths, tmp_path, monkeypatch):
     assert "absent" in devices.child("cpu", {}).died
 
 
-def test_the_worker_sets_what_the_probe_decided_before_torch_is_imported(tmp_path: Path):
-    paths = Paths(tmp_path / "data").prepare()
+def test_a_worker_in_a_new_data_folder_probes_before_torch_is_imported_and_keeps_what_was_found(paths: Paths):
+    with worker_process(paths.data.parent) as worker:
+        worker.done(worker.run("probe.noop"))
+        assert not (paths.data / "probe.json").exists(), "it was probed without need"
+        done = worker.done(worker.run("probe.torch"))
+        kept = json.loads((paths.data / "probe.json").read_text())["cpu"]
+        assert "float32" in kept["works"] and done.facts["isa"] == kept["isa"] and done.facts["total"] == 64.0
+
+
+def test_the_worker_sets_what_the_probe_decided_before_torch_is_imported(paths: Paths, tmp_path: Path):
     kept = {"cpu": {"key": devices.machine_key(), "isa": "AVX512_CORE_VNNI", "works": ["float32"], "deaths": {}}}
     (paths.data / "probe.json").write_text(json.dumps(kept))
     with worker_process(tmp_path) as worker:
