@@ -24,6 +24,11 @@ PAIRS = [(word, place) for word in WORDS for place in SURFACES] + [
     ("text", "accent_soft"), ("muted", "accent_soft"), ("text", "segment_on"), ("muted", "segment"),
     *((word, f"{level}_soft") for level in WORDS[4:] for word in ("text", "muted", level)),
 ]  # fmt: skip
+PAIRS += [
+    (f"syntax_{kind}", place)
+    for kind in ("comment", "string", "number", "keyword", "function", "type")
+    for place in ("input", "raised", "line_now", "added", "removed")
+] + [("text", place) for place in ("line_now", "added", "removed")]
 SIGNS = [("focus", place) for place in SURFACES[:6]] + [("outline_hover", "input"), ("handle_line", "surface")]
 
 
