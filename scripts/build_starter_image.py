@@ -17,6 +17,7 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -25,7 +26,6 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 import torch
 from diffusers import AutoencoderKL
 from torch.nn import functional as F
-from transformers import CLIPTokenizer
 
 from scripts.starter_image_autoencoder import (
     build_autoencoder,
@@ -37,9 +37,11 @@ from scripts.starter_image_autoencoder import (
 )
 from scripts.starter_image_data import load_pictures, to_model
 from scripts.starter_image_export import GUIDANCE, STEPS, measure, sheet, size_of, write_card, write_pipeline
-from scripts.starter_image_latent import DESIGNS, Painter, Shape, fit, paint, recall, train_painter
-from scripts.starter_image_stage import Stage
-from scripts.starter_image_text import LENGTH, train_tokenizer
+from scripts.starter_image_judge import colours, recall
+from scripts.starter_image_latent import DESIGNS, Painter, Shape, fit, paint
+from scripts.starter_image_stage import Stage, busy
+from scripts.starter_image_text import LENGTH, kept_tokenizer
+from scripts.starter_image_training import train
 from scripts.starter_image_words import vocabulary
 
 # How the minutes are shared out; each design of the race gets its own share.
@@ -59,26 +61,12 @@ class Build:
         self.captions, self.everything = load_pictures(options.data, self.size, self.state)
         chosen, self.names = vocabulary(self.captions)
         self.pictures = self.everything[chosen]
-        self.tokenizer = self.kept_tokenizer()
+        self.tokenizer = kept_tokenizer(self.state / "tokenizer", [name for names in self.names for name in names])
         first, _ = vocabulary(self.captions, first=not options.all)
         self.learnt = [chosen.index(i) for i in first]
 
-    def kept_tokenizer(self) -> CLIPTokenizer:
-        """The tokenizer, made once: tokens of equal frequency get other numbers whenever one is trained."""
-        kept = self.state / "tokenizer"
-        if not kept.exists():
-            partial = kept.with_suffix(".partial")
-            shutil.rmtree(partial, ignore_errors=True)
-            train_tokenizer([name for names in self.names for name in names]).save_pretrained(partial)
-            partial.rename(kept)
-        return CLIPTokenizer.from_pretrained(kept)
-
-    def stage(self, name: str, busy: bool = False) -> Stage:
-        """busy: count the seconds its cores worked, so that others on the machine cannot decide a race."""
-        seconds = SHARES[name.split("-")[0]] * self.options.minutes * 60
-        if busy:
-            return Stage(name, self.state, seconds, clock=lambda: time.process_time() / torch.get_num_threads())
-        return Stage(name, self.state, seconds)
+    def stage(self, name: str, clock: Callable[[], float] = time.monotonic) -> Stage:
+        return Stage(name, self.state, SHARES[name.split("-")[0]] * self.options.minutes * 60, clock)
 
     def autoencoder(self) -> tuple[AutoencoderKL, torch.Tensor]:
         """The trained autoencoder with its latents brought to unit deviation, and the latents."""
@@ -107,9 +95,9 @@ class Build:
             if design in figures:
                 continue
             torch.manual_seed(self.options.seed)
-            stage = self.stage(f"race-{design}", busy=True)
+            stage = self.stage(f"race-{design}", busy)
             model = self.painter(design)
-            model = train_painter(latents, self.names, self.tokenizer, stage, model, batch=RACE_BATCH, rate=1e-3)
+            model = train(latents, self.names, self.tokenizer, stage, model, batch=RACE_BATCH, rate=1e-3)
             figures[design] = {"steps": stage.step, "seconds": stage.seconds, **self.judge(model, latents, vae)}
             done.write_text(json.dumps(figures, indent=1))
         return figures
@@ -119,10 +107,10 @@ class Build:
         """Recall of 64 names at one seed by colours and by latents, the error of the colours, and the loss."""
         wanted = torch.linspace(0, len(latents) - 1, min(64, len(latents))).long()
         made = paint(model, self.tokenizer, [self.names[i][0] for i in wanted], guidance=GUIDANCE)
-        colours, truth = vae.decode(made).sample.clamp(-1, 1), to_model(self.pictures)[0]
-        top1, top5 = recall(F.avg_pool2d(colours, 4), F.avg_pool2d(truth, 4), wanted)
+        pictures, truth = vae.decode(made).sample.clamp(-1, 1), to_model(self.pictures)[0]
+        top1, top5 = recall(colours(pictures), colours(truth), wanted)
         latent1, latent5 = recall(made, latents, wanted)
-        error = F.mse_loss(colours, truth[wanted]).item()
+        error = F.mse_loss(pictures, truth[wanted]).item()
         return {
             "top1": top1,
             "top5": top5,
@@ -140,7 +128,7 @@ class Build:
         if raced.exists():
             model.load_state_dict(torch.load(raced, weights_only=True)["state"]["model"])
         names = [self.names[i] for i in self.learnt]
-        return train_painter(latents[self.learnt], names, self.tokenizer, stage, model, BATCH), stage
+        return train(latents[self.learnt], names, self.tokenizer, stage, model, BATCH), stage
 
     def polish(self, vae: AutoencoderKL, latents: torch.Tensor) -> Stage:
         stage = self.stage("decoder")
@@ -170,7 +158,7 @@ def race_table(figures: dict[str, dict[str, float]], chosen: str, pictures: int)
     gap = (max(losses) - min(losses)) / max(losses)
     lines += ["", f"`{LAYOUTS[chosen]}` went on: its loss is lower by {gap:.1%}" + (", a draw." if gap < 0.01 else ".")]
     lines[-1] += f" So early, recall says little (luck alone gives {1 / pictures:.1%} and {5 / pictures:.1%})."
-    lines[-1] += " Masked tokens (aMUSEd) were not tried, for want of time."
+    lines[-1] += " `python -m scripts.race_starter_image` lets three designs, masked tokens among them, run for longer."
     return "\n".join(lines)
 
 

@@ -9,14 +9,21 @@ trained together first; later the decoder alone goes on, on latents that no long
 # pyright: reportOptionalMemberAccess=false, reportOptionalSubscript=false, reportOperatorIssue=false
 # pyright: reportCallIssue=false
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import torch
 from diffusers import AutoencoderKL
+from torch import nn
 from torch.nn import functional as F
 
 from scripts.starter_image_data import to_model
 from scripts.starter_image_stage import Stage, set_rate
 
 KL_WEIGHT = 1e-4
+Model = TypeVar("Model", bound=nn.Module)
+# An autoencoder with colours (B, 3, H, W) in [-1, 1]: what comes back, and what its bottleneck adds to the loss.
+Through = Callable[[Any, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 
 
 def build_autoencoder(size: int, channels: tuple[int, ...] = (32, 64, 96), latent_channels: int = 4) -> AutoencoderKL:
@@ -64,9 +71,21 @@ def augmented(batch: torch.Tensor) -> torch.Tensor:
     return wide[:, :, y : y + batch.shape[2], x : x + batch.shape[3]]
 
 
+def through_normal(model: AutoencoderKL, wanted: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """What comes back, of a draw while training, else of the middle; and what the latents cost."""
+    posterior = model.encode(wanted).latent_dist
+    made = model.decode(posterior.sample() if model.training else posterior.mode()).sample
+    return made, KL_WEIGHT * posterior.kl().mean() / posterior.mean[0].numel()
+
+
 def train_autoencoder(
-    pictures: torch.Tensor, stage: Stage, model: AutoencoderKL, batch: int = 16, rate: float = 1e-3
-) -> AutoencoderKL:
+    pictures: torch.Tensor,
+    stage: Stage,
+    model: Model,
+    batch: int = 16,
+    rate: float = 1e-3,
+    through: Through = through_normal,
+) -> Model:
     """pictures: (N, 4, H, W) uint8. Encoder and decoder together, until the stage's time is used."""
     model.to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=1e-4)
@@ -78,18 +97,16 @@ def train_autoencoder(
     while stage.progress < 1.0:
         chosen = torch.randint(0, len(pictures), (batch,))
         wanted, alpha = to_model(augmented(pictures[chosen]))
-        posterior = model.encode(wanted.contiguous(memory_format=torch.channels_last)).latent_dist
-        made = model.decode(posterior.sample()).sample
+        made, cost = through(model, wanted.contiguous(memory_format=torch.channels_last))
         drawn = picture_loss(made, wanted, alpha)
-        kl = posterior.kl().mean() / posterior.mean[0].numel()
         set_rate(optimizer, stage.rate(rate))
         optimizer.zero_grad(set_to_none=True)
-        (drawn + KL_WEIGHT * kl).backward()
+        (drawn + cost).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         stage.step += 1
         psnr = -10 * torch.log10(F.mse_loss(made.detach().clamp(-1, 1), wanted) / 4)
-        stage.log(loss=drawn.item(), kl=kl.item(), psnr=psnr.item())
+        stage.log(loss=drawn.item(), cost=cost.item(), psnr=psnr.item())
         if stage.is_due():
             stage.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()})
     stage.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()})
@@ -121,13 +138,13 @@ def standardise(model: AutoencoderKL, latents: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
-def psnr(model: AutoencoderKL, pictures: torch.Tensor, batch: int = 32) -> float:
+def psnr(model: nn.Module, pictures: torch.Tensor, batch: int = 32, through: Through = through_normal) -> float:
     """Mean over the pictures of the peak signal-to-noise ratio in dB of what comes back."""
     model.eval()
     found = []
     for part in pictures.split(batch):
         wanted, _ = to_model(part)
-        back = model.decode(model.encode(wanted).latent_dist.mode()).sample.clamp(-1, 1)
+        back = through(model, wanted)[0].clamp(-1, 1)
         found.append(-10 * torch.log10((back - wanted).square().mean((1, 2, 3)) / 4))
     return torch.cat(found).mean().item()
 

@@ -23,11 +23,11 @@ from diffusers import (
     StableDiffusionXLPipeline,
 )
 from PIL import Image
-from torch.nn import functional as F
 from transformers import CLIPTokenizer
 
 from scripts.starter_image_data import to_model
-from scripts.starter_image_latent import SCHEDULE, TIME_IDS, Painter, recall
+from scripts.starter_image_judge import colours, recall
+from scripts.starter_image_latent import SCHEDULE, TIME_IDS, Painter
 
 STEPS, GUIDANCE = 25, 3.0
 
@@ -132,7 +132,7 @@ def measure(
     wanted = torch.linspace(0, len(names) - 1, min(count, len(names))).long()
     made = painted(pipeline, [names[i][0] for i in wanted])
     truth = to_model(pictures)[0]
-    top1, top5 = recall(F.avg_pool2d(made, 4), F.avg_pool2d(truth, 4), wanted)
+    top1, top5 = recall(colours(made), colours(truth), wanted)
     times = []
     for _ in range(3):
         began = time.perf_counter()

@@ -1,26 +1,24 @@
 """The painter of the starter image model: a UNet that takes the noise out of latents, taught with its text encoder.
 
-Owns the designs that were raced, the training, and the painting that measures it. Latents are (B, 4, h, w) with unit
-deviation; the model predicts v (Salimans & Ho 2022). The loss of v is not weighted: a name belongs to one picture, so
-all is won at the noisy end, where v is the picture itself, and where min-SNR weights (Hang et al. 2023) all but vanish.
+Owns its two layouts, what they learn from a batch, and the painting that measures it. Latents are (B, 4, h, w) with
+unit deviation; the model predicts v (Salimans & Ho 2022). The loss of v is not weighted unless asked for: a name
+belongs to one picture, so all is won at the noisy end, where v is the picture itself, and where min-SNR weights (Hang
+et al. 2023) all but vanish.
 """
 
 # diffusers' hints do not say what it returns, nor that its parts may be None.
 # pyright: reportPrivateImportUsage=false, reportAttributeAccessIssue=false, reportArgumentType=false
 # pyright: reportCallIssue=false, reportReturnType=false
 
-import random
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
-from torch import nn
 from transformers import CLIPTokenizer
 
-from scripts.starter_image_stage import Stage, set_rate
-from scripts.starter_image_text import asked, build_text_encoder, encode, token_ids
+from scripts.starter_image_text import build_text_encoder, encode, token_ids
+from scripts.starter_image_training import Design, spread
 
 DESIGNS = ("pooled", "cross")  # SDXL's layout; SD's layout
 SCHEDULE: dict[str, Any] = {
@@ -70,11 +68,14 @@ def build_unet(design: str, shape: Shape, latent_size: int, latent_channels: int
     )
 
 
-class Painter(nn.Module):
-    """UNet and text encoder as one module, so that one optimizer and one average serve both."""
+class Painter(Design):
+    """UNet and text encoder; gamma: of the loss's weights (`min_snr`), None for none."""
 
-    def __init__(self, design: str, shape: Shape, tokenizer: CLIPTokenizer, latent_size: int):
+    def __init__(
+        self, design: str, shape: Shape, tokenizer: CLIPTokenizer, latent_size: int, gamma: float | None = None
+    ):
         super().__init__()
+        self.gamma = gamma
         self.size = latent_size * 4  # pixels
         self.text = build_text_encoder(tokenizer, design == "pooled", shape.text_width, shape.text_layers)
         self.unet = build_unet(design, shape, latent_size)
@@ -83,6 +84,16 @@ class Painter(nn.Module):
     def forward(self, noisy: torch.Tensor, timesteps: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
         hidden, pooled = encode(self.text, ids)
         return self.denoise(noisy, timesteps, hidden, pooled)
+
+    def loss(self, examples: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+        """Squared error of v. Noisy timesteps are drawn more often, for there the words decide what it will be."""
+        noise = torch.randn_like(examples)
+        signal, noise_share = shares()
+        timesteps = (spread(len(examples)) ** LEAN * len(signal)).long().clamp(max=len(signal) - 1)
+        a, s = signal[timesteps, None, None, None], noise_share[timesteps, None, None, None]
+        noisy = (a * examples + s * noise).contiguous(memory_format=torch.channels_last)
+        error = (self(noisy, timesteps, ids) - (a * noise - s * examples)).square()
+        return error.mean() if self.gamma is None else (min_snr(a, s, self.gamma) * error).mean()
 
     def denoise(
         self, noisy: torch.Tensor, timesteps: torch.Tensor, hidden: torch.Tensor, pooled: torch.Tensor | None
@@ -100,60 +111,10 @@ def shares() -> tuple[torch.Tensor, torch.Tensor]:
     return signal.sqrt(), (1 - signal).sqrt()
 
 
-def follow(averages: list[torch.Tensor], values: list[torch.Tensor], count: torch.Tensor | int) -> None:
-    """The moving average of the weights; a short memory at first, so that it forgets how they began."""
-    torch._foreach_lerp_(averages, values, 1.0 - min(0.997, (1 + int(count)) / (10 + int(count))))
-
-
-def train_painter(
-    latents: torch.Tensor,
-    names: list[list[str]],
-    tokenizer: CLIPTokenizer,
-    stage: Stage,
-    model: Painter,
-    batch: int = 16,
-    rate: float = 8e-4,
-    on_save: Callable[[Painter], None] | None = None,
-) -> Painter:
-    """latents: (N, 4, h, w), names: N lists. Trains until the stage's time is used; returns the averaged model."""
-    average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=follow)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
-    parts = {"model": model, "average": average, "optimizer": optimizer}
-    if (saved := stage.resume()) is not None:
-        for name, part in parts.items():
-            part.load_state_dict(saved[name])
-    torch.manual_seed(stage.step)
-    dice = random.Random(stage.step)
-    signal, noise_share = shares()
-    order: list[int] = []
-    model.train()
-    while stage.progress < 1.0:
-        while len(order) < batch:
-            order += torch.randperm(len(latents)).tolist()
-        chosen, order = order[:batch], order[batch:]
-        ids = token_ids(tokenizer, [asked(names[i], dice) for i in chosen])
-        clean, noise = latents[chosen], torch.randn(batch, *latents.shape[1:])
-        # One timestep from each of `batch` equal stretches: less luck in the loss than with free draws.
-        # Noisy ones more often, for there the words decide what the picture will be.
-        spread = (torch.randperm(batch) + torch.rand(batch)) / batch
-        timesteps = (spread**LEAN * len(signal)).long().clamp(max=len(signal) - 1)
-        a, s = signal[timesteps, None, None, None], noise_share[timesteps, None, None, None]
-        made = model((a * clean + s * noise).contiguous(memory_format=torch.channels_last), timesteps, ids)
-        loss = torch.nn.functional.mse_loss(made, a * noise - s * clean)
-        set_rate(optimizer, stage.rate(rate, warmup=200))
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        average.update_parameters(model)
-        stage.step += 1
-        stage.log(every=30.0, loss=loss.item(), rate=stage.rate(rate, warmup=200))
-        if stage.is_due():
-            stage.save({name: part.state_dict() for name, part in parts.items()})
-            if on_save is not None:
-                on_save(average.module)
-    stage.save({name: part.state_dict() for name, part in parts.items()})
-    return average.module.eval()
+def min_snr(signal: torch.Tensor, noise: torch.Tensor, gamma: float) -> torch.Tensor:
+    """Weights of the squared error of v: min(SNR, gamma) / (SNR + 1), SNR = (signal / noise)^2 (Hang et al. 2023)."""
+    ratio = (signal / noise).square()
+    return ratio.clamp(max=gamma) / (ratio + 1)
 
 
 @torch.no_grad()
@@ -196,12 +157,3 @@ def fit(
         total += (made - (a * noise - s * latents)[part]).square().mean((1, 2, 3)).sum().item()
     return total / len(latents)
 
-
-def recall(painted: torch.Tensor, truth: torch.Tensor, wanted: torch.Tensor) -> tuple[float, float]:
-    """How often the nearest picture is the asked one, and how often it is among the five nearest.
-
-    painted: (M, ...) features of what was painted, truth: (N, ...) of all pictures, wanted: (M,) indices into truth.
-    """
-    near = torch.cdist(painted.flatten(1), truth.flatten(1)).topk(min(5, len(truth)), largest=False).indices
-    hits = near == wanted[:, None]
-    return hits[:, 0].float().mean().item(), hits.any(1).float().mean().item()

@@ -15,6 +15,11 @@ import torch
 SAVE_EVERY = 60.0  # seconds of training that a kill may cost
 
 
+def busy() -> float:
+    """Seconds that the cores of this process worked, the share of one thread: others on the machine do not count."""
+    return time.process_time() / torch.get_num_threads()
+
+
 class Stage:
     """One stage with a budget of seconds. Seconds spent before a kill count on the next start."""
 

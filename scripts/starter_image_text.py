@@ -8,6 +8,8 @@ Owns a CLIP tokenizer trained on the captions and a small CLIP text model. Knows
 
 import json
 import random
+import shutil
+from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
@@ -43,6 +45,16 @@ def train_tokenizer(names: list[str], vocab_size: int = 3000) -> CLIPTokenizer:
     for letter in sorted(letters):  # any byte may end a word
         vocab.setdefault(letter + SUFFIX, len(vocab))
     return CLIPTokenizer(vocab=vocab, merges=[tuple(merge) for merge in learnt["merges"]], model_max_length=LENGTH)
+
+
+def kept_tokenizer(folder: Path, names: list[str]) -> CLIPTokenizer:
+    """The tokenizer in `folder`, made once: tokens of equal frequency get other numbers whenever one is trained."""
+    if not folder.exists():
+        partial = folder.with_suffix(".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        train_tokenizer(names).save_pretrained(partial)
+        partial.rename(folder)
+    return CLIPTokenizer.from_pretrained(folder)
 
 
 def build_text_encoder(tokenizer: CLIPTokenizer, pooled: bool, width: int = 192, layers: int = 3):

@@ -9,28 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image, ImageDraw
+
+from tests.starter_pictures import make_pictures
 
 pytestmark = pytest.mark.worker
 ROOT = Path(__file__).resolve().parents[2]
-COLOURS = ("red", "green", "blue", "orange")
-FORMS = ("ellipse", "rectangle")
 
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight pictures with captions, clear around the drawing, as the real ones are."""
-    folder = tmp_path_factory.mktemp("pictures")
-    (folder / "images").mkdir()
-    lines = ["file,caption"]
-    for form in FORMS:
-        for colour in COLOURS:
-            picture = Image.new("RGBA", (64, 64), (0, 0, 0, 0))
-            getattr(ImageDraw.Draw(picture), form)((8, 8, 55, 55), fill=colour)
-            picture.save(folder / "images" / f"{form}-{colour}.png")
-            lines.append(f"{form}-{colour}.png,{colour} {form}")
-    (folder / "captions.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return folder
+    return make_pictures(tmp_path_factory.mktemp("pictures"))
 
 
 def build(pictures: Path, folder: Path, *more: str) -> list[str]:
