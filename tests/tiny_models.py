@@ -100,6 +100,56 @@ def build_mistral(folder: Path, seed: int = 4, **changes: Any) -> Path:
     return _save(folder, "MistralForCausalLM", config, seed, 0.3)
 
 
+def build_qwen3(folder: Path, seed: int = 8, **changes: Any) -> Path:
+    from transformers import Qwen3Config
+
+    return _save(folder, "Qwen3ForCausalLM", Qwen3Config(**_llama_sizes(**{"head_dim": 12, **changes})), seed, 0.3)
+
+
+def build_gemma2(folder: Path, seed: int = 9, **changes: Any) -> Path:
+    """Every other layer has a sliding window of 16 tokens."""
+    from transformers import Gemma2Config
+
+    config = Gemma2Config(**_llama_sizes(**{"head_dim": 12, "sliding_window": 16, **changes}))
+    return _save(folder, "Gemma2ForCausalLM", config, seed, 0.3)
+
+
+def build_qwen3_5(folder: Path, seed: int = 10, **changes: Any) -> Path:
+    """A hybrid: gated linear attention and full attention in turn."""
+    from transformers import Qwen3_5TextConfig
+
+    linear = {f"linear_num_{kind}_heads": 2 for kind in ("key", "value")}
+    linear |= {f"linear_{kind}_head_dim": 8 for kind in ("key", "value")}
+    types = {"layer_types": ["linear_attention", "full_attention"]}
+    config = Qwen3_5TextConfig(**_llama_sizes(**{"head_dim": 12, **linear, **types, **changes}))
+    return _save(folder, "Qwen3_5ForCausalLM", config, seed, 0.3)
+
+
+def build_lfm2(folder: Path, seed: int = 11, **changes: Any) -> Path:
+    """A hybrid: short convolutions and full attention in turn."""
+    from transformers import Lfm2Config
+
+    config = Lfm2Config(**_llama_sizes(**{"layer_types": ["conv", "full_attention"], **changes}))
+    return _save(folder, "Lfm2ForCausalLM", config, seed, 0.3)
+
+
+def build_falcon_h1(folder: Path, seed: int = 12, **changes: Any) -> Path:
+    """A hybrid whose every layer has both: a state space and full attention."""
+    from transformers import FalconH1Config
+
+    sizes = {"mamba_d_ssm": 64, "mamba_n_heads": 4, "mamba_d_head": 16, "mamba_d_state": 8}
+    return _save(folder, "FalconH1ForCausalLM", FalconH1Config(**_llama_sizes(**{**sizes, **changes})), seed, 0.3)
+
+
+def build_recurrent_gemma(folder: Path, seed: int = 13, **changes: Any) -> Path:
+    """Announces a cache and keeps its state in its modules instead."""
+    from transformers import RecurrentGemmaConfig
+
+    sizes = {"num_hidden_layers": 3, "num_key_value_heads": 1, "lru_width": 48, "attention_window_size": 16}
+    config = RecurrentGemmaConfig(**_llama_sizes(**{**sizes, **changes}))
+    return _save(folder, "RecurrentGemmaForCausalLM", config, seed, 0.3)
+
+
 def build_mamba(folder: Path, seed: int = 5, **changes: Any) -> Path:
     from transformers import MambaConfig
 

@@ -4,8 +4,8 @@ Owns Language, what is kept between jobs. Safetensors only, no code of the folde
 what config.json says about code to run or attention kernels to use is dropped before anything reads it.
 """
 
-import inspect
 import json
+import logging
 import re
 import sys
 from dataclasses import dataclass, field
@@ -23,8 +23,8 @@ from studio.errors import StudioError
 from studio.sdk.operation import ModelInfo
 
 from .prefix_cache import PrefixCache
+from .probing import probe
 
-CACHES = ("past_key_values", "cache_params")
 # Keys by which a configuration makes transformers import code, from the folder or from a hub.
 DISTRUSTED = re.compile(
     r"auto_map|custom_\w+|trust_remote_code|_?(attn|experts|mlp)_implementation\w*|use_kernels?|kernel_config"
@@ -72,28 +72,28 @@ def load(info: ModelInfo, device: str, dtype: str) -> Language:
     """Raises StudioError saying what is wrong with the folder."""
     folder = Path(info.path)
     transformers_logging.disable_progress_bar()
+    # It tells at every hybrid model that no fast kernels are installed; nobody can see it, nothing is wrong.
+    logging.getLogger("transformers.integrations.hub_kernels").setLevel(logging.ERROR)
     check_files(folder)
     config = read_config(folder)
     tokenizer = _tokenizer(folder, config)
     model = _model(folder, config, _dtype(dtype))
     check_numbers(model)
     model.to(device)
-    names = inspect.signature(model.forward).parameters
-    cache = next((name for name in CACHES if name in names), "")
     text = config.get_text_config()
-    language = Language(
+    vocabulary = model.get_input_embeddings().weight.shape[0]
+    reading = probe(model, vocabulary)
+    return Language(
         model=model,
         tokenizer=tokenizer,
         context=next((int(n) for n in (getattr(text, name, None) for name in LENGTHS) if n and int(n) > 0), None),
-        vocabulary=model.get_input_embeddings().weight.shape[0],
+        vocabulary=vocabulary,
         ends=_ends(model, tokenizer),
-        cache=cache,
-        chunked=bool(cache),
-        last_only="logits_to_keep" in names,
+        cache=reading.cache,
+        chunked=reading.chunked,
+        last_only=reading.last_only,
         layers=_layers(model, text),
     )
-    language.chunked = bool(cache) and reads_in_chunks(language)
-    return language
 
 
 def check_files(folder: Path) -> None:
@@ -148,8 +148,10 @@ def read_config(folder: Path) -> PreTrainedConfig:
 
 
 def trusted(raw: Any) -> Any:
-    """The same without entries that name code or kernels, at any depth."""
+    """The same without entries that name code or kernels, at any depth; with the floats that JSON cannot write."""
     if isinstance(raw, dict):
+        if isinstance(tag := raw.get("__float__"), str) and len(raw) == 1 and tag.lstrip("-") in ("Infinity", "NaN"):
+            return float(tag)
         return {key: trusted(value) for key, value in raw.items() if not DISTRUSTED.fullmatch(key)}
     return [trusted(value) for value in raw] if isinstance(raw, list) else raw
 
@@ -166,37 +168,6 @@ def check_numbers(model: Any) -> None:
                     "Get the model again; its file was damaged when it was made or on its way here.",
                     code="not-finite",
                 )
-
-
-def reads_in_chunks(language: Language) -> bool:
-    """Whether going on from a cache with several tokens gives what reading everything at once gives.
-
-    Recurrent layers of some architectures (Mamba) forget their state there without an error. Their own
-    rounding, seen when going on one token at a time, is the measure.
-    """
-    model, name = language.model, language.cache
-    ids = (torch.arange(24, device=model.device) * 7 % language.vocabulary)[None]
-
-    def after(*parts: int) -> torch.Tensor | None:
-        cache, at, out = None, 0, None
-        for part in parts:
-            out = model(input_ids=ids[:, at : at + part], use_cache=True, **{name: cache})
-            cache, at = getattr(out, name), at + part
-            if cache is None:
-                return None
-            if all(not recurrent for recurrent in getattr(cache, "is_linear", [True])):
-                return None
-        return out.logits[0, -1].float() if out is not None else None
-
-    with torch.inference_mode():
-        whole = after(24)
-        if whole is None:
-            return True
-        pieces, single = after(16, 8), after(16, *[1] * 8)
-    if pieces is None or single is None:
-        return True
-    rounding = float((single - whole).abs().max()) + 1e-5 * float(whole.abs().max())
-    return float((pieces - whole).abs().max()) <= 4 * rounding
 
 
 def _tokenizer(folder: Path, config: PreTrainedConfig) -> Any:

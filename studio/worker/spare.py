@@ -5,14 +5,19 @@ them if there are as many and says how many it was. Both are called from any thr
 never touch what a job has in its hands. Imports no torch.
 """
 
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
+
+
+@runtime_checkable
+class Spare(Protocol):
+    def held(self) -> int: ...
+
+    def reclaim(self, need: int) -> int: ...
 
 
 def held(thing: Any) -> int:
-    ask: Any = getattr(thing, "held", None)
-    return int(ask()) if callable(ask) else 0
+    return thing.held() if isinstance(thing, Spare) else 0
 
 
 def reclaim(thing: Any, need: int) -> int:
-    free: Any = getattr(thing, "reclaim", None)
-    return int(free(need)) if callable(free) and need > 0 else 0
+    return thing.reclaim(need) if isinstance(thing, Spare) and need > 0 else 0

@@ -121,6 +121,11 @@ def test_entries_that_name_code_are_dropped_at_any_depth() -> None:
     assert loading.trusted(raw) == {"a": [{"b": 2}], "text_config": {"c": 3}}
 
 
+def test_floats_that_json_cannot_write_are_read_back() -> None:
+    raw = {"limit": [0.0, {"__float__": "Infinity"}], "low": {"__float__": "-Infinity"}, "x": {"__float__": "evil"}}
+    assert loading.trusted(raw) == {"limit": [0.0, float("inf")], "low": -float("inf"), "x": {"__float__": "evil"}}
+
+
 def test_what_is_known_of_a_model(good: Path) -> None:
     language = load(good)
     assert (language.context, language.vocabulary) == (tiny_models.CONTEXT, tiny_models.VOCABULARY)
@@ -142,6 +147,11 @@ def test_a_recurrent_model_is_known_to_forget_between_chunks(tmp_path: Path) -> 
 
 def test_a_model_without_a_cache(tmp_path: Path) -> None:
     language = load(tiny_models.build_openai_gpt(tmp_path / "gpt"))
+    assert (language.cache, language.chunked) == ("", False)
+
+
+def test_a_model_that_announces_a_cache_and_gives_none(tmp_path: Path) -> None:
+    language = load(tiny_models.build_recurrent_gemma(tmp_path / "gemma"))
     assert (language.cache, language.chunked) == ("", False)
 
 
