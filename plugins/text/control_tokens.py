@@ -49,6 +49,11 @@ class Controls:
             if id not in self.special and TAG.fullmatch(content) and content in template
         )
 
+    def first(self, rendered: str) -> list[int]:
+        """The id of the first control token in a text that a template wrote; empty when there is none."""
+        found = self._plain.search(rendered)
+        return [self.ids[found[0]]] if found else []
+
     def mark(self, text: str, allowed: frozenset[str] = frozenset()) -> str:
         """The text with every control token in it marked as text, but for the allowed ones.
 

@@ -6,6 +6,7 @@ and nobody else's (`control_tokens.py`). Imports no torch.
 """
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -26,6 +27,8 @@ PLAIN = """\
 {%- if add_generation_prompt -%}Assistant:{%- endif -%}
 """
 PLAIN_STOPS = ("\nUser:",)
+PROBE = "a short answer"
+OPENED = re.compile(r"<(?:think|thinking|thought|reasoning)>\s*$")
 WORDS = {
     "model": "The model's own chat template.",
     "settings": "The chat template of the settings, in place of the model's own.",
@@ -82,9 +85,18 @@ class Format:
         if thinking is not None:
             self._variables["enable_thinking"] = thinking
 
+    def prompt(self, messages: Sequence[Mapping[str, str]]) -> tuple[list[int], str]:
+        """The prompt that asks for an answer to these messages, and what of the answer it holds already.
+
+        That is a tag with which some templates make a model begin: <think>. Raises StudioError (renderer's codes).
+        """
+        rendered = self._render(messages, going_on=False)
+        opened = OPENED.search(rendered)
+        return self._encode(rendered), opened[0] if opened else ""
+
     def ids(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
-        """The prompt that asks for an answer to these messages. Raises StudioError (renderer's codes)."""
-        return self._encode(self._render(messages, going_on=False))
+        """The prompt's ids alone."""
+        return self.prompt(messages)[0]
 
     def ids_going_on(self, messages: Sequence[Mapping[str, str]], tokens: Sequence[int] = ()) -> list[int]:
         """The prompt whose end is the last message, left open.
@@ -103,6 +115,15 @@ class Format:
         if tokens and self._say(tokens, messages[-1]["content"]):
             return self._encode(rendered.removesuffix(content)) + list(tokens)
         return self._encode(rendered)
+
+    def ends(self) -> list[int]:
+        """The control token that the template puts behind an answer: with it the model says that it has done."""
+        probe = [{"role": "user", "content": PROBE}, {"role": "assistant", "content": PROBE}]
+        try:
+            rendered = self._renderer.render(self.template.text, probe, variables=self._variables)
+        except StudioError:
+            return []  # one that takes no such conversation, which is said when it is really asked
+        return self._controls.first(rendered.rpartition(PROBE)[2])
 
     def _render(self, messages: Sequence[Mapping[str, str]], going_on: bool) -> str:
         marked = [{"role": message["role"], "content": self._marked(message)} for message in messages]

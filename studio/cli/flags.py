@@ -129,7 +129,7 @@ def _spelling(spec: FieldSpec) -> str:
     if spec.kind == "bool":
         return f"{name}, --no-{name[2:]}"
     if spec.kind == "items":
-        return f"{name} {','.join(f'{inner.name}=…' for inner in spec.fields)}"
+        return f"{name} {','.join(f'{inner.name}=…' for inner in spec.fields)} or @FILE"
     value = {"int": "N", "float": "X", "choice": "|".join(map(str, spec.choices)), "strings": "TEXT …"}
     return f"{name} {'FILE' if spec.input else value.get(spec.kind, 'TEXT')}"
 
@@ -171,7 +171,7 @@ def _put(given: Given, spec: FieldSpec, name: str, text: str, read_stdin: Callab
     if spec.kind == "strings":
         given.values.setdefault(spec.name, []).append(text)
     elif spec.kind == "items":
-        given.values.setdefault(spec.name, []).append(_item(name, text, spec, read_stdin))
+        given.values.setdefault(spec.name, []).extend(_items(name, text, spec, read_stdin))
     elif spec.input and text:
         given.values[spec.name] = text if text.startswith("input:") else str(Path(text).expanduser().absolute())
     elif spec.ui.widget in TEXT_WIDGETS:
@@ -180,6 +180,24 @@ def _put(given: Given, spec: FieldSpec, name: str, text: str, read_stdin: Callab
         given.values[spec.name] = None
     else:
         given.values[spec.name] = text
+
+
+def _items(name: str, text: str, spec: FieldSpec, read_stdin: Callable[[], bytes]) -> list[dict[str, Any]]:
+    """One item; or with `@FILE`, or `-` for standard input, all of a JSON list of objects.
+
+    The list may also be an entry, of the field's name, of one object: {"messages": [...]}.
+    """
+    if text != "-" and not re.match("@(?!@)", text):
+        return [_item(name, text[1:] if text.startswith("@@") else text, spec, read_stdin)]
+    try:
+        found = json.loads(_text(name, text, read_stdin).removeprefix("\ufeff"))
+    except (ValueError, RecursionError) as error:
+        raise usage(f"{name}: this is no JSON: {error}.") from None
+    if isinstance(found, dict) and spec.name in found:
+        found = found[spec.name]
+    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+        raise usage(f"{name}: the JSON is no list of objects.", f'[{{"{spec.fields[0].name}": …}}, …] is one.')
+    return found
 
 
 def _item(name: str, text: str, spec: FieldSpec, read_stdin: Callable[[], bytes]) -> dict[str, Any]:

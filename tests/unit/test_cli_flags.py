@@ -7,7 +7,7 @@ from pydantic import Field
 
 from studio.cli import flags
 from studio.errors import StudioError
-from studio.sdk.params import Density, ModelRef, Params, Prompt, Seed, Ui
+from studio.sdk.params import Density, Item, ModelRef, Params, Prompt, Seed, Ui
 
 pytestmark = pytest.mark.unit
 
@@ -112,6 +112,47 @@ def test_a_wrong_flag_is_named(tokens, says):
 def test_a_file_that_is_no_text_is_refused(tmp_path):
     (tmp_path / "x").write_bytes(b"ab\xff")
     assert "no UTF-8 text (byte 2)" in str(wrong("--prompt", f"@{tmp_path / 'x'}"))
+
+
+class Said(Item):
+    role: Literal["user", "assistant"] = "user"
+    content: Annotated[str, Ui(widget="text")] = ""
+
+
+class Talk(Params):
+    messages: list[Said] = []
+
+
+def talk(*tokens, stdin=b""):
+    given = flags.parse(Talk, [word for token in tokens for word in ("--messages", token)], (), lambda: stdin)
+    return [(said.role, said.content) for said in flags.load(Talk, given).messages]
+
+
+def test_items_are_typed_or_come_from_a_json_file_or_standard_input(tmp_path):
+    file = tmp_path / "chat.json"
+    file.write_text('\ufeff{"model": "x", "messages": [{"role": "user", "content": "a, role=b"}, {"content": "c"}]}')
+    assert talk(f"@{file}") == [("user", "a, role=b"), ("user", "c")]
+    assert talk("role=assistant,content=one, two", '{"content": "three"}') == [
+        ("assistant", "one, two"), ("user", "three"),
+    ]  # fmt: skip
+    assert talk("content=first", "-", stdin=b'[{"role": "assistant", "content": "ok"}]')[1] == ("assistant", "ok")
+    assert "--messages ROLE" not in (text := flags.help_text("t.t", "T", "", Talk)) and "content=… or @FILE" in text
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"[1]", "no list of objects"),
+        (b'{"talk": []}', "no list of objects"),
+        (b"[" * 99_999, "no JSON"),
+        (b"\xff", "no UTF-8"),
+        (b'[{"role": "robot"}]', "Input should be 'user' or 'assistant'"),
+    ],
+)
+def test_a_file_that_holds_no_items_is_refused(content, says):
+    with pytest.raises(StudioError, match="--messages") as caught:
+        talk("-", stdin=content)
+    assert says in str(caught.value)
 
 
 def test_a_param_named_like_a_switch_comes_first():

@@ -1,0 +1,62 @@
+"""What every operation that answers in a chat format does: the format of a model, its sampler, and `write`."""
+
+from collections.abc import Callable, Sequence
+
+from studio.sdk.operation import JobContext
+
+from .backend import _settings
+from .loading import Language
+from .params import Generate as Params
+from .renderer import renderer
+from .sampling import Sampler
+from .templates import Format, template_of
+from .writing import Save, Written, write
+
+
+def format_of(language: Language, template: str = "", thinking: str = "auto") -> Format:
+    """template: Jinja text, "plain", or "" for the model's own. thinking: "auto", "on" or "off"."""
+    told = {"on": True, "off": False}.get(thinking)
+    return Format(language.tokenizer, template_of(language.tokenizer, template), renderer(), told)
+
+
+def answer(
+    form: Format,
+    ids: Sequence[int],
+    params: Params,
+    ctx: JobContext,
+    language: Language,
+    *,
+    lead: str = "",
+    show: Callable[[str], None] | None = None,
+    save: Save | None = None,
+) -> Written:
+    """Writes an answer to a prompt in this format; it ends where the format ends a message."""
+    seed = params.seed if params.seed is not None else params.with_seeds().seed or 0
+    ctx.note(seed=seed)
+    plain = form.template.source == "plain" and not lead
+    return write(
+        ids,
+        Sampler(_settings(params), seed, ids, params.max_tokens, language.model.device),
+        ctx,
+        language,
+        limit=params.max_tokens,
+        stops=[*params.stops(), *form.template.stops],
+        ends=form.ends(),
+        lead=lead,
+        show=_Trimmed(show or ctx.stream) if plain else show,
+        save=save,
+    )
+
+
+class _Trimmed:
+    """Shows an answer without the space that it begins with."""
+
+    def __init__(self, show: Callable[[str], None]):
+        self._show, self._begun = show, False
+
+    def __call__(self, text: str) -> None:
+        if not self._begun:
+            text = text.lstrip()
+        if text:
+            self._begun = True
+            self._show(text)
