@@ -154,7 +154,7 @@ class _Rows:
 
     def _stage(self, done: int) -> None:
         reused, total = self._reuse.reused, len(self._ids)
-        words = f", reused {reused:,} of {total:,}" if reused else ""
+        words = f" ({reused:,} reused)" if reused else ""
         self._ctx.stage(f"Reading the prompt{words}", done, total)
 
     def _between(self, done: int) -> None:

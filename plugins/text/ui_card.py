@@ -12,7 +12,7 @@ from studio.kit.surface import label, tool_button
 from studio.kit.theme import Theme
 
 from .ui_flow import FlowText
-from .ui_results import Result, about, status
+from .ui_results import Result, about, broke_words, status
 
 PROMPT_SHOWN = 3000
 NARROW = 600
@@ -144,6 +144,7 @@ class ResultCard(QFrame):
 
     def _show_progress(self, result: Result) -> None:
         self.state.setText(" · ".join(part for part in (status(result), self._meta(result)) if part))
+        self.state.setToolTip(broke_words(result.facts))
         self._bar.setVisible(result.working)
         total = result.progress.get("total")
         self._bar.setRange(0, int(total or 0))

@@ -100,7 +100,21 @@ def status(result: Result) -> str:
         ending.append(plural(facts["tokens"], "token"))
     if speed := rate_words(facts.get("tokens_per_second"), "tokens"):
         ending.append(speed)
+    if reused := reuse_words(facts):
+        ending.append(reused)
     return " · ".join(part for part in ending if part)
+
+
+def reuse_words(facts: dict[str, Any]) -> str:
+    """How much of the prompt did not have to be read again; empty where nothing of it was known."""
+    reused, total = facts.get("reused_tokens"), facts.get("prompt_tokens")
+    return f"reused {reused:,} of {total:,}" if isinstance(reused, int) and isinstance(total, int) and reused else ""
+
+
+def broke_words(facts: dict[str, Any]) -> str:
+    """What kept more of the prompt from being reused, as a sentence; empty when nothing did."""
+    broke = str(facts.get("reuse_broke") or "")
+    return f"Reused up to where the prompt differs from what was read before: {broke}." if broke else ""
 
 
 def _ending(result: Result) -> str:

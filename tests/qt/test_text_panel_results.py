@@ -84,6 +84,10 @@ def test_the_continuation_is_cut_from_the_saved_text_after_the_prompt():
             "Token limit reached · 40 tokens · 57.3 tokens/s",
         ),
         ({"state": "cancelled", "facts": {"tokens": 1}}, "Stopped · 1 token"),
+        (
+            {"state": "finished", "facts": {"tokens": 2, "reused_tokens": 1812, "prompt_tokens": 1930}},
+            "Finished · 2 tokens · reused 1,812 of 1,930",
+        ),
     ],
 )
 def test_status_in_words(values, words):

@@ -107,7 +107,7 @@ def test_asked_again_one_token_is_read_and_every_bit_is_the_same(
         ctx = Context(Models())
         write(ids, watched, ctx, language, limit=40)
         assert (ctx.facts["reused_tokens"], ctx.facts["reuse_broke"]) == (59, "")
-        assert ctx.stages == [("Reading the prompt, reused 59 of 60", 59, 60)]
+        assert ctx.stages == [("Reading the prompt (59 reused)", 59, 60)]
         assert cold.first is not None and watched.first is not None and torch.equal(cold.first, watched.first)
 
 
