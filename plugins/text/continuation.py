@@ -16,8 +16,8 @@ class Continuation:
     """What one row of one job has written. `text` is what was shown, complete at every step boundary.
 
     limit: the most tokens; asked: how many were asked for, more where the model's context is what limits.
-    stop_reason: "stop" (a stop string, left out of the text), "eos" (the model ended), "rule" (`each` said so),
-    "length" (as many tokens as asked for), "context" (the model holds no more) or, until one of these, "cancelled".
+    stop_reason: "stop" (a stop string, left out of the text), "eos" (the model ended), "grammar" (the sampler said that
+    nothing can follow), "rule" (`each` said so), "length" (as many tokens as asked for), "context" (the model holds no more) or, until one of these, "cancelled".
     seconds: time spent on computing, added by whoever computes.
     """
 
@@ -70,17 +70,19 @@ class Continuation:
     def take(self, choice: Any) -> bool:
         """Shows what the choice adds; whether it was the last one.
 
-        choice: a token's id, or an object with `token` and `record`.
+        choice: a token's id, or an object with `token`, `record` and `last`.
         """
-        token, record = (choice, None) if isinstance(choice, int) else (choice.token, choice.record)
+        token, record, last = (
+            (choice, None, False) if isinstance(choice, int) else (choice.token, choice.record, choice.last)
+        )
         self.tokens.append(token)
         self.records.append(record)
-        if reason := self._reason(token, record):
+        if reason := self._reason(token, record, last):
             self.stop_reason = reason
             self.finish()
         return bool(reason)
 
-    def _reason(self, token: int, record: Any) -> str:
+    def _reason(self, token: int, record: Any, last: bool) -> str:
         if token in self._ends:
             return "eos"
         piece = self._stops.push(self._pieces.push(token))
@@ -88,6 +90,8 @@ class Continuation:
         stopped = bool(self._each and self._each(token, piece, record))
         if self._stops.hit:
             return "stop"
+        if last:
+            return "grammar"
         if stopped:
             return "rule"
         if len(self.tokens) >= self._limit:

@@ -39,6 +39,15 @@ class Sequence:
     def length(self) -> int:
         return len(self._rows[0])
 
+    @property
+    def count(self) -> int:
+        return len(self._rows)
+
+    @property
+    def spreads(self) -> bool:
+        """Whether `spread` is possible, now that something was read."""
+        return not self._language.cache or caches.is_spread(self._cache)
+
     def read(self, ids: list[int], between: Callable[[int], None]) -> Tensor:
         """Feeds what is not fed yet of a prompt, calling `between` with the number of tokens read at boundaries.
 
@@ -67,7 +76,7 @@ class Sequence:
         return self._feed([[token] for token in tokens])
 
     def spread(self, count: int) -> None:
-        """Has `count` equal rows from now on; only where `caches.is_spread` says so, or without a cache."""
+        """Has `count` equal rows from now on; only where `spreads` says that it can."""
         if self._language.cache:
             caches.select(self._cache, [0] * count)
         self._rows = [list(self._rows[0]) for _ in range(count)]
@@ -82,7 +91,7 @@ class Sequence:
         """What was read and written in this row, for the prefix cache; an empty one where it is not sound."""
         if not self._sound:
             return self._repaired()
-        if len(self._rows) == 1:
+        if len(self._rows) == 1 or self._cache is None:
             return self._branch()
         return Branch(self._rows[row], caches.row(self._cache, row), list(self._marks))
 

@@ -23,7 +23,7 @@ from .prefix_cache import Reuse
 from .streaming import detokeniser
 
 Choose = Callable[[Tensor], Any]
-"""Logits (V,) float32 to the next token's id, or to a choice: an object with `token` and `record`."""
+"""Logits (V,) float32 to the next token's id, or to a choice: an object with `token`, `record` and `last`."""
 
 
 @dataclass(slots=True)
@@ -31,11 +31,11 @@ class Written:
     """What came of one prompt, complete to the last token.
 
     tokens: all that were chosen, an end-of-text token last if one came. text: what they say, behind `lead`, up to the
-    stop string, end-of-text left out. stop_reason: "eos" (the model ended), "stop" (a stop string, in `stop`), "rule"
-    (`each` said so), "length" (as many tokens as asked for), "context" (the model holds no more), "cancelled".
-    speed: tokens per second of writing, None before the second token. reused: how many of the prompt_tokens did not
-    have to be read again; broke: in words what kept it from being more. records: what the sampler tells of each
-    token, None where it tells nothing.
+    stop string, end-of-text left out. stop_reason: "eos" (the model ended), "stop" (a stop string, in `stop`),
+    "grammar" (nothing can follow), "rule" (`each` said so), "length" (as many tokens as asked for), "context" (the
+    model holds no more), "cancelled". speed: tokens per second of writing, None before the second token. reused: how
+    many of the prompt_tokens did not have to be read again; broke: in words what kept it from being more. records:
+    what the sampler tells of each token, None where it tells nothing.
     """
 
     tokens: list[int] = field(default_factory=list)
@@ -103,7 +103,7 @@ class _Rows:
         self._ids, self._chooses, self._ctx, self._language, self._wanted = ids, chooses, ctx, language, wanted
         room = wanted.limit if language.context is None else min(wanted.limit, language.context - len(ids))
         self._rows = [self._row(i, room) for i in range(len(chooses))]
-        self._reuse = Reuse(len(ids))
+        self._reuse: Reuse | None = None
         self._broke = ""
         self._saved = 0
 
@@ -137,23 +137,33 @@ class _Rows:
         return [self._written(row) for row in self._rows]
 
     def _write(self) -> None:
-        fed = self._begin()
-        try:
-            logits = fed.read(self._ids, self._between)
-            self._ctx.check()
-            self._step_on(fed, logits)
-        finally:
-            self._language.prefixes.give(fed.branch())
+        """All rows at once, or where the cache cannot be multiplied one after another."""
+        waiting = list(range(len(self._rows)))
+        while waiting:
+            fed = self._begin()
+            try:
+                logits = fed.read(self._ids, self._between)
+                self._ctx.check()
+                now = waiting if fed.spreads else waiting[:1]
+                waiting = waiting[len(now) :]
+                self._step_on(fed, logits, now)
+            finally:
+                self._give(fed, range(fed.count))
+
+    def _give(self, fed: Fed, places: Iterable[int]) -> None:
+        for place in places:
+            self._language.prefixes.give(fed.branch(place))
 
     def _begin(self) -> Fed:
-        branch, self._reuse = self._language.prefixes.take(self._ids)
-        self._broke = self._reuse.broke(self._ids, self._language.tokenizer)
+        branch, reuse = self._language.prefixes.take(self._ids)
+        if self._reuse is None:
+            self._reuse, self._broke = reuse, reuse.broke(self._ids, self._language.tokenizer)
         self._ctx.note(prompt_tokens=len(self._ids), reused_tokens=self._reuse.reused, reuse_broke=self._broke)
-        self._stage(self._reuse.reused)
+        self._stage(reuse.reused)
         return Fed(self._language, branch, self._ctx.alive)
 
     def _stage(self, done: int) -> None:
-        reused, total = self._reuse.reused, len(self._ids)
+        reused, total = self._reused, len(self._ids)
         words = f" ({reused:,} reused)" if reused else ""
         self._ctx.stage(f"Reading the prompt{words}", done, total)
 
@@ -161,17 +171,32 @@ class _Rows:
         self._stage(done)
         self._ctx.check()
 
-    def _step_on(self, fed: Fed, logits: Tensor) -> None:
-        row, choose = self._rows[0], self._chooses[0]
+    @property
+    def _reused(self) -> int:
+        return self._reuse.reused if self._reuse else 0
+
+    def _step_on(self, fed: Fed, logits: Tensor, now: list[int]) -> None:
+        """Writes these rows to their ends. logits: (1, V), what follows the prompt."""
+        if len(now) > 1:
+            fed.spread(len(now))
+            logits = logits.expand(len(now), -1)
         begun = time.perf_counter()
         while True:
-            done = row.take(choose(logits[0]))
-            row.seconds += time.perf_counter() - begun
-            if done:
+            rows = [self._rows[i] for i in now]
+            done = [row.take(self._chooses[i](values)) for i, row, values in zip(now, rows, logits, strict=True)]
+            took = time.perf_counter() - begun
+            for row in rows:
+                row.seconds += took
+            if all(done):
                 return
-            self._ctx.step(len(row.tokens), self._wanted.limit, rate=row.speed, unit="token")
+            if any(done):
+                self._give(fed, (place for place, over in enumerate(done) if over))
+                fed.select([place for place, over in enumerate(done) if not over])
+                now = [i for i, over in zip(now, done, strict=True) if not over]
+            rows = [self._rows[i] for i in now]
+            self._ctx.step(len(rows[0].tokens), self._wanted.limit, rate=_together(rows), unit="token")
             begun = time.perf_counter()
-            logits = fed.write([row.tokens[-1]])
+            logits = fed.write([row.tokens[-1] for row in rows])
 
     def _save(self, index: int) -> None:
         written = self._written(self._rows[index])
@@ -197,7 +222,13 @@ class _Rows:
             stop=row.stop,
             speed=row.speed,
             prompt_tokens=len(self._ids),
-            reused=self._reuse.reused,
+            reused=self._reused,
             broke=self._broke,
             records=list(row.records),
         )
+
+
+def _together(rows: list[Continuation]) -> float | None:
+    """Tokens per second of all rows."""
+    speeds = [row.speed for row in rows]
+    return sum(speed for speed in speeds if speed) if all(speeds) else None

@@ -21,6 +21,8 @@ STOP_REASONS = {
     "length": "token limit reached",
     "eos": "the model ended the text",
     "stop": "a stop string came up",
+    "grammar": "the structure is complete",
+    "rule": "it ended by its own rule",
     "context": "the model's context is full",
     "cancelled": "stopped",
 }

@@ -82,6 +82,7 @@ def test_pieces_go_where_they_are_sent(language: loading.Language) -> None:
 class Choice:
     token: int
     record: bytes
+    last: bool = False
 
 
 def test_records_of_choices_are_kept(language: loading.Language) -> None:
@@ -93,6 +94,11 @@ def test_records_of_choices_are_kept(language: loading.Language) -> None:
 
     found = written(language, choose=choose, limit=8)
     assert found.records == [token.to_bytes(2, "little") for token in found.tokens]
+
+
+def test_a_choice_after_which_nothing_can_follow(language: loading.Language) -> None:
+    found = written(language, choose=lambda logits: Choice(int(logits.argmax()), b"", last=True))
+    assert (found.stop_reason, len(found.tokens)) == ("grammar", 1) and found.text == text_of(language, found.tokens)
 
 
 @pytest.mark.parametrize("after", [1, 7])
