@@ -27,6 +27,10 @@ STARTER = (
     "is a small starter model that has read only fairy tales. It works at once and offline; "
     "a larger model writes about anything."
 )
+STARTER_OF_CODE = (
+    "is a small starter model that has read only the standard library of Python. It works at once and offline; "
+    "a larger model writes about anything."
+)
 OWN = ("prompt", "model")
 """Params with a place of their own, outside of the form."""
 
@@ -57,7 +61,7 @@ class TextLayout(QWidget):
         self.density = DensitySwitch()
         self.fit = FitLine(session, operation)
         self.work = WorkArea(make_card)
-        self.starter = StarterCard(session.theme, STARTER)
+        self.starter = StarterCard(session.theme, STARTER, for_code=STARTER_OF_CODE)
         self.empty = EmptyState(
             "Nothing written yet",
             "Write the beginning below; the model goes on from there.",

@@ -1,12 +1,16 @@
 """What a model can do, told from its architecture's name, its pipeline's name, its tensors or its card.
 
-The words are the task tags of the Hugging Face hub. Imports nothing of the application.
+The words are the task tags of the Hugging Face hub, and `code-generation`, which has none there. Imports nothing of
+the application.
 """
 
 import re
 from collections.abc import Container, Iterable
 
 UNKNOWN = "unknown"
+CODE = "code-generation"
+# Special capabilities that every model of a more general one has as well, but less well.
+SPECIAL = {CODE: "text-generation"}
 
 _EXACT = {
     "WhisperForConditionalGeneration": "automatic-speech-recognition",
@@ -164,6 +168,11 @@ def _conditional(name: str, parts: Container[str]) -> str:
     if "audio_config" in parts or _HEARING.search(name):
         return "automatic-speech-recognition"
     return "text2text-generation"
+
+
+def of_tags(capability: str, tags: Container[str]) -> tuple[str, ...]:
+    """What a model can do beside its capability, by its card's tags: makers tag models of code as `code`."""
+    return (CODE,) if capability == SPECIAL[CODE] and "code" in tags else ()
 
 
 def of_pipeline(name: str, tag: str) -> str:

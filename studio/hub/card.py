@@ -17,6 +17,7 @@ _FRONT = re.compile(r"\A(?:\ufeff)?---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|\Z)
 class Card:
     licence: str = ""
     tag: str = ""
+    tags: tuple[str, ...] = ()
     base: str = ""
     title: str = ""
     excerpt: str = ""
@@ -46,6 +47,7 @@ def parse(text: str) -> Card:
     return Card(
         licence=licence[:100],
         tag=_one(front, "pipeline_tag")[:60],
+        tags=tuple(value[:60] for value in front.get("tags", [])[:50]),
         base=_one(front, "base_model")[:200],
         title=_heading(body),
         excerpt=_excerpt(body),

@@ -23,7 +23,7 @@ from studio.hub.walk import FOLDER_LIMIT, Place, Walk, place_of
 from studio.library import atomic
 from studio.paths import bundled
 
-RULES = 6  # raised when a look at the same files may say something else than before
+RULES = 7  # raised when a look at the same files may say something else than before
 _MEMORY_LIMIT = 256 << 20
 
 
@@ -88,9 +88,13 @@ class Catalogue:
             return list(self._models)
 
     def models(self, capability: str = "") -> list[ModelEntry]:
-        """What the last scan found (a first one is made when there was none), broken ones included."""
+        """What the last scan found (a first one is made when there was none), broken ones included.
+
+        Those that were made for `capability` come first; the first usable one is its default.
+        """
         found = self.scan() if self._models is None else self._models
-        return [entry for entry in found if entry.can(capability)]
+        fitting = [entry for entry in found if entry.can(capability)]
+        return sorted(fitting, key=lambda entry: not entry.suits(capability))
 
     def find(self, ref: str, capability: str = "") -> ModelEntry:
         """The model with the id or path `ref`; "" is the default one for `capability`.
@@ -98,8 +102,7 @@ class Catalogue:
         A path may lie outside the folders. Raises StudioError "unknown-model" with what there is instead;
         a broken model is returned: its `require_usable()` raises.
         """
-        models = self.models()
-        fitting = [entry for entry in models if entry.can(capability)]
+        models, fitting = self.models(), self.models(capability)
         if not ref:
             usable = [entry for entry in fitting if entry.problem is None]
             if usable:

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from studio.errors import StudioError
-from studio.hub.capability import UNKNOWN
+from studio.hub.capability import SPECIAL, UNKNOWN
 from studio.sdk.operation import ModelInfo
 
 
@@ -37,7 +37,13 @@ class ModelEntry(BaseModel):
 
     def can(self, capability: str) -> bool:
         """Whether it does `capability`; everything does ""."""
-        return capability in ("", self.capability, *self.also)
+        return capability in ("", self.capability, *self.also) or SPECIAL.get(capability) == self.capability
+
+    def suits(self, capability: str) -> bool:
+        """Whether it was made for `capability`, and not for something more general or more special."""
+        if capability in SPECIAL:
+            return capability in self.also
+        return all(SPECIAL.get(other) != capability for other in self.also)
 
     def to_info(self, sha256: str = "") -> ModelInfo:
         """As backends and estimates see it."""

@@ -197,8 +197,10 @@ def _described(folder: Path, files: set[str], card: Card, notes: list[str]) -> d
     architectures = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
     family = kept.get("model_type")
     family = family[:60] if isinstance(family, str) else ""
+    found = capability.of_model(architectures, family, card.tag, kept)
     return {
-        "capability": capability.of_model(architectures, family, card.tag, kept),
+        "capability": found,
+        "also": capability.of_tags(found, card.tags),
         "family": family,
         "context": config.context_of(kept),
         "config": config.small(kept),

@@ -11,15 +11,15 @@ from studio.kit.theme import Theme
 class StarterCard(QFrame):
     """Shown while a starter model is chosen, until it is put away. wanted: open the models panel.
 
-    words: what such a model is and what a larger one does, after its name.
+    words: what such a model is and what a larger one does, after its name. for_code: the same of one that writes code.
     """
 
     wanted = Signal()
     dismissed = Signal()
 
-    def __init__(self, theme: Theme, words: str, parent: QWidget | None = None):
+    def __init__(self, theme: Theme, words: str, parent: QWidget | None = None, *, for_code: str = ""):
         super().__init__(parent)
-        self._words = words
+        self._words, self._for_code = words, for_code
         self.setProperty("notice", "info")
         self.setAccessibleName("About the starter model")
         self._label = QLabel()
@@ -47,5 +47,6 @@ class StarterCard(QFrame):
         starter = bool(entry and entry.get("starter"))
         if entry and starter:
             name = entry.get("title") or entry.get("id")
-            self._label.setText(f"{name} {self._words}")
+            writes_code = "code-generation" in (entry.get("also") or ())
+            self._label.setText(f"{name} {self._for_code if writes_code and self._for_code else self._words}")
         self.setVisible(starter)

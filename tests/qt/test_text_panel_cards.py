@@ -7,6 +7,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 
 from studio.sdk.params import Density
+from tests.qt.panel_session import model_entry
 from tests.qt.text_panel_rig import asked, card, generated, press, show, shown, state, words, writing
 
 pytestmark = pytest.mark.qt
@@ -160,3 +161,10 @@ def test_the_starter_card_leads_to_the_models_and_goes_with_another_model(sessio
     assert session.opened == [("models.panel", {})]
     panel.desk.put({"model": "big"})
     assert not panel.ui.starter.isVisible()
+
+
+def test_the_starter_card_says_what_a_model_of_code_has_read(session, panel):
+    tales = panel.ui.starter._label.text()
+    panel.ui.starter.show_model(model_entry("python", starter=True, also=["code-generation"]))
+    code = panel.ui.starter._label.text()
+    assert "fairy tales" in tales and "fairy tales" not in code and "library of Python" in code

@@ -195,6 +195,21 @@ def test_finding_by_id_path_and_nothing(tmp_path, root):
     assert "tales, org/b" in caught.value.detail
 
 
+def test_a_model_of_code_is_the_default_for_code_and_not_for_prose(tmp_path, root):
+    of_code = CARD.replace("- tales\n", "- llama\n- code\n")
+    model(tmp_path / "shipped" / "python", README__md=of_code)
+    model(tmp_path / "shipped" / "tales", README__md=CARD)
+    model(root / "chat", README__md=CARD)
+    model(root / "broken", model__safetensors=None, README__md=of_code)
+    catalogue = Catalogue([root], tmp_path / "c.json", tmp_path / "shipped")
+    for _ in range(2):
+        assert [entry.id for entry in catalogue.models("text-generation")] == ["tales", "chat", "python", "broken"]
+        assert [entry.id for entry in catalogue.models("code-generation")] == ["python", "broken", "tales", "chat"]
+        assert catalogue.find("", "text-generation").id == "tales"
+        assert catalogue.find("", "code-generation").id == "python"
+        catalogue = Catalogue([root], tmp_path / "c.json", tmp_path / "shipped")  # by what it remembers
+
+
 def test_a_path_outside_the_folders(tmp_path, catalogue):
     outside = model(tmp_path / "outside")
     entry = catalogue.find(str(outside))
