@@ -72,7 +72,7 @@ class _Asked:
         self._form, self._system, self._said = form, system, said
         self._going_on, self._tokens = going_on, tokens
         self._known: dict[int, tuple[list[int], str]] = {}
-        self._changes: list[tuple[str, Change]] | None = None
+        self._changes: Sequence[tuple[str, Change]] | None = None
 
     @property
     def adapted(self) -> list[str]:
@@ -89,7 +89,7 @@ class _Asked:
         if self._changes is not None:
             return self._encode(messages, self._changes)
         refusal: StudioError | None = None
-        for changes in ([], [FOLDED], [MERGED], [FOLDED, MERGED]):
+        for changes in LADDER:
             try:
                 found = self._encode(messages, changes)
             except StudioError as error:
@@ -130,6 +130,9 @@ def _merged(messages: Messages) -> Messages:
 
 FOLDED = ("The template knows no system prompt: it was put before the first message.", _folded)
 MERGED = ("The template wants the roles to alternate: neighbours of one role were put into one message.", _merged)
+
+LADDER: tuple[Sequence[tuple[str, Change]], ...] = ((), (FOLDED,), (MERGED,), (FOLDED, MERGED))
+"""What is tried in turn when a template refuses a conversation."""
 
 
 def _check(said: Sequence[dict[str, str]], going_on: bool) -> None:

@@ -10,6 +10,7 @@ from studio.sdk.params import Density, Item, Params, Prompt, Ui
 
 from . import params as base
 from .context_budget import MESSAGE
+from .params_format import FormatParams
 
 ROLE_OF = {"developer": "system"}
 
@@ -48,7 +49,7 @@ def _text(part: Any) -> str:
     return text
 
 
-class Chat(base.Generate):
+class Chat(FormatParams, base.Generate):
     """The next message of a conversation."""
 
     prompt: Prompt = Field(default="", description="What you say; it is the last message of the conversation.")
@@ -74,15 +75,6 @@ class Chat(base.Generate):
         title="Too long",
         description="When the model cannot hold the conversation: refuse says so, drop-oldest leaves out the oldest "
         "questions with their answers.",
-    )
-    thinking: Annotated[Literal["auto", "on", "off"], Ui(group="Template", density=Density.EXPERT)] = Field(
-        default="auto", description="For models that can think aloud before they answer: whether they do."
-    )
-    template: Annotated[str, Ui(group="Template", density=Density.EXPERT, widget="text")] = Field(
-        default="",
-        max_length=200_000,
-        title="Chat template",
-        description="A chat template (Jinja) in place of the model's own; the word plain takes a plain format.",
     )
 
     def system_prompt(self) -> str:
