@@ -1,0 +1,233 @@
+"""The tokens that can still be chosen, best first, and what is known of all the others without touching them.
+
+Owns Candidates and Rest. A vocabulary has 150,000 tokens and a few hundred decide. Until something must be ranked the
+candidates are the whole logits, in which single tokens may be changed. Then the best are taken out in order, and as
+long as nothing was cut away the others remain as a Rest, all below the last of them. What can be decided among those
+that were taken out is exact; otherwise they grow, in the end to the whole vocabulary.
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .ranking import DEEP, LEAST, Ranking
+from .stages import nothing_left
+
+GROWTH = 8
+
+Change = Callable[[Tensor, Tensor], Tensor]
+"""The values (n,) float64 of some tokens, and which of those that were asked for they are, to their new values."""
+
+
+class Rest:
+    """The tokens that are no candidates: their values are logits / divisor, all below `floor`."""
+
+    def __init__(self, logits: Tensor, taken: Tensor, floor: float):
+        """logits: (V,); taken: the ids of candidates and forbidden ones; no other logit is as great as the floor."""
+        self._logits, self._floor, self._taken = logits, floor, [taken]
+        self._divisor = 1.0
+        self._open: Tensor | None = None
+        self._weight: tuple[float, float] | None = None
+
+    @property
+    def floor(self) -> float:
+        return self._floor / self._divisor
+
+    def divide(self, by: float) -> None:
+        self._divisor *= by
+        self._weight = None
+
+    def take(self, count: int) -> tuple[Tensor, Tensor, bool]:
+        """The next best, about `count`, become candidates: their ids and values, and whether others are left."""
+        found = Ranking.of(self.open, count)
+        ids = found.ids.to(self._logits.device)
+        self._taken.append(ids)
+        self.open.index_fill_(0, ids, -math.inf)
+        self._floor, self._weight = found.floor, None
+        return found.ids, found.values / self._divisor, found.floor > LEAST
+
+    @property
+    def open(self) -> Tensor:
+        """(V,) the logits, candidates at -inf."""
+        if self._open is None:
+            self._open = self._logits.clone().index_fill_(0, torch.cat(self._taken), -math.inf)
+        return self._open
+
+    def whole(self, ids: Tensor, values: Tensor) -> Tensor:
+        """(V,) float32: the values of all tokens, these candidates among them."""
+        whole = self.open / self._divisor
+        return whole.index_copy_(0, ids.to(whole.device), values.to(whole))
+
+    def count(self) -> int:
+        open = self.open
+        return int(np.count_nonzero(open.numpy() > -math.inf) if open.is_cpu else (open > -math.inf).sum())
+
+    def weigh(self) -> tuple[float, float]:
+        """log sum exp of the values, and their mean under their own softmax."""
+        if self._weight is None:
+            shifted = (self.open - self._floor).clamp_(min=DEEP)
+            if self._divisor != 1:
+                shifted = shifted.div_(self._divisor).clamp_(min=DEEP)
+            weights = torch.exp(shifted)
+            total, product = torch.stack((weights.sum(), torch.dot(weights, shifted))).tolist()
+            here = self.floor
+            self._weight = (here + math.log(total), here + product / total) if total else (-math.inf, 0.0)
+        return self._weight
+
+    def moments(self) -> tuple[int, float, float]:
+        """How many values there are, and the sums of their distances from the floor and of those squared."""
+        taken = torch.cat(self._taken)
+        apart = (self._logits - self._floor).index_fill_(0, taken, 0.0)
+        count = len(apart) - len(taken)
+        total, squares = torch.stack((apart.sum(), torch.dot(apart, apart))).tolist()
+        if math.isinf(total):
+            count -= int((apart == -math.inf).sum())
+            apart.nan_to_num_(neginf=0.0)
+            total, squares = torch.stack((apart.sum(), torch.dot(apart, apart))).tolist()
+        return count, total / self._divisor, squares / self._divisor**2
+
+
+class Candidates:
+    """Tokens and their values, and the Rest (None when nothing else can be chosen any more).
+
+    After `rank`: ids: (n,) long, distinct; values: (n,) float64, greatest first, the smaller id first where equal. Both
+    are on the processor, whatever the logits are on.
+    """
+
+    def __init__(self, logits: Tensor, first: Ranking):
+        """logits: (V,) float32, never changed here; first: their best."""
+        self.ids, self.values = first.ids, first.values
+        self.rest: Rest | None = None
+        self._logits: Tensor | None = logits
+        self._first: Ranking | None = first
+        self._floor = first.floor
+        self._forbidden: list[Tensor] = []
+        self._log_total: float | None = None
+        self._edited_by = ""
+
+    @classmethod
+    def of(cls, logits: Tensor) -> "Candidates":
+        return cls(logits, Ranking.of(logits))
+
+    @classmethod
+    def stored(cls, ids: Tensor, values: Tensor) -> "Candidates":
+        """These alone, as if there were no others. ids: (n,) distinct, values: (n,) float64, in any order."""
+        found = cls.__new__(cls)
+        found._logits = found._first = found._log_total = found.rest = None
+        found._edited_by = ""
+        found.ids, found.values = ids, values
+        found._sort()
+        return found
+
+    def edit(self, ids: Tensor, change: Change, stage: str) -> None:
+        """New values for these tokens, if they can still be chosen; -inf forbids one. ids: (n,) distinct."""
+        self._edited_by, self._log_total = stage, None
+        if self._logits is None and self.rest is None:
+            self._edit_few(ids, change)
+            return
+        if self._logits is None:
+            assert self.rest is not None
+            self._logits, self._floor = self.rest.whole(self.ids, self.values), self.rest.floor
+            self.rest, self._forbidden = None, []
+        elif self._first is not None:
+            self._logits, self._first = self._logits.clone(), None
+        place = ids.to(self._logits.device)
+        before = self._logits[place].cpu().double()
+        values = change(before, torch.arange(len(ids)))
+        self._logits.index_copy_(0, place, values.to(self._logits))
+        self._forbidden.append(ids[(values == -math.inf) & (before > -math.inf)])
+
+    def rank(self) -> "Candidates":
+        """Takes the best out of the whole where that has not been done. Raises StudioError when none is left."""
+        logits, first = self._logits, self._first
+        if logits is not None:
+            first = first or Ranking.of(logits, floor=self._floor)
+            self.ids, self.values, self._floor = first.ids, first.values, first.floor
+            self._logits = self._first = None
+            if first.floor > LEAST:
+                taken = torch.cat((first.ids, *self._forbidden))
+                self.rest = Rest(logits, taken.to(logits.device), first.floor)
+        if not len(self.values):
+            raise nothing_left(self._edited_by)
+        return self
+
+    def grow(self) -> None:
+        """Takes in several times as many as there are, while there are others."""
+        if self.rest is not None:
+            ids, values, more = self.rest.take(GROWTH * len(self.ids))
+            self.ids, self.values = torch.cat((self.ids, ids)), torch.cat((self.values, values))
+            self._log_total = None
+            if not more:
+                self.rest = None
+
+    def divide(self, by: float) -> None:
+        """All values, those of the Rest too, divided by a positive number."""
+        self.values, self._log_total = self.rank().values / by, None
+        if self.rest is not None:
+            self.rest.divide(by)
+
+    def cut(self, count: int) -> None:
+        """Only the best `count` are left, and no Rest."""
+        if self.rest is not None or count < len(self.values):
+            self.ids, self.values = self.ids[:count], self.values[:count]
+            self.rest = self._log_total = None
+
+    def keep(self, mask: Tensor, *, close: bool) -> None:
+        """Only those that the mask (n,) says; close: and no Rest."""
+        self.ids, self.values, self._log_total = self.ids[mask], self.values[mask], None
+        if close:
+            self.rest = None
+
+    def log_total(self) -> float:
+        """log sum exp of all values, the Rest's too."""
+        if self._log_total is None:
+            values = self.rank().values
+            top = float(values[0])
+            self._log_total = top + math.log(float(torch.exp(values - top).sum()))
+            if self.rest is not None:
+                self._log_total = float(np.logaddexp(self._log_total, self.rest.weigh()[0]))
+        return self._log_total
+
+    def probabilities(self) -> Tensor:
+        """(n,) their sum is 1 together with the Rest's."""
+        return torch.exp(self.rank().values - self.log_total())
+
+    def entropy(self) -> float:
+        """In nats, of all of them."""
+        log_total = self.log_total()
+        mean = float(torch.dot(self.probabilities(), self.values))
+        if self.rest is not None:
+            log_mass, level = self.rest.weigh()
+            mean += math.exp(log_mass - log_total) * level
+        return max(0.0, log_total - mean)
+
+    def count(self) -> int:
+        """How many tokens can be chosen."""
+        return len(self.rank().values) + (self.rest.count() if self.rest is not None else 0)
+
+    def deviation(self) -> float:
+        """The standard deviation of all values, over their number."""
+        values = self.rank().values
+        if self.rest is None:
+            return float(values.std(correction=0))
+        count, total, squares = self.rest.moments()
+        apart = values - self.rest.floor
+        count, total = count + len(values), total + float(apart.sum())
+        return math.sqrt(max(0.0, (squares + float(torch.dot(apart, apart))) / count - (total / count) ** 2))
+
+    def _edit_few(self, ids: Tensor, change: Change) -> None:
+        ordered, place = torch.sort(ids)
+        at = torch.searchsorted(ordered, self.ids).clamp_(max=len(ids) - 1)
+        there = ordered[at] == self.ids
+        self.values = self.values.index_put((there,), change(self.values[there], place[at[there]]))
+        self._sort()
+
+    def _sort(self) -> None:
+        """By value, by id where equal; forbidden ones go."""
+        ids, order = torch.sort(self.ids)
+        values, place = torch.sort(self.values[order], descending=True, stable=True)
+        left = int(torch.count_nonzero(values > -math.inf))
+        self.ids, self.values = ids[place[:left]], values[:left]
