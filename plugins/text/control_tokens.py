@@ -129,6 +129,28 @@ def _broken(token: str) -> str:
 
 
 def _matcher(tokens: Iterable[str]) -> re.Pattern[str]:
-    """Longer tokens first, so that one that holds another is found whole. Matches nothing for no tokens."""
-    longest = sorted((token for token in tokens if token), key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, longest)) or "(?!)")
+    """Any of the tokens, the longest where several begin alike. Matches nothing for no tokens.
+
+    Written as a tree of their beginnings: a vocabulary may have a thousand that all begin with the same letters.
+    """
+    tree: dict[str, Any] = {}
+    for token in tokens:
+        branch = tree
+        for character in token:
+            branch = branch.setdefault(character, {})
+        branch[""] = {}
+    return re.compile(_written(tree) if tree else "(?!)")
+
+
+def _written(tree: dict[str, Any]) -> str:
+    """The tree as a regular expression; what need not go on may, and rather does."""
+    found = []
+    for character, branch in tree.items():
+        stem = character
+        while len(branch) == 1 and "" not in branch:
+            [(character, branch)] = branch.items()
+            stem += character
+        if stem:
+            found.append(re.escape(stem) + (_written(branch) if branch.keys() - {""} else ""))
+    optional = "?" if "" in tree else ""
+    return f"(?:{'|'.join(found)}){optional}"

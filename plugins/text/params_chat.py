@@ -1,7 +1,7 @@
 """What can be asked of text.chat, and how much memory it takes. Imports no torch."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -51,6 +51,9 @@ def _text(part: Any) -> str:
 
 class Chat(FormatParams, base.Generate):
     """The next message of a conversation."""
+
+    version: ClassVar[int] = 1
+    migrations: ClassVar[dict[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {}
 
     prompt: Prompt = Field(default="", description="What you say; it is the last message of the conversation.")
     system: Annotated[str, Ui(group="Conversation", widget="text")] = Field(

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -19,6 +19,9 @@ EXTRACTED = 700
 
 class Task(FormatParams, base.Generate):
     """A task with a ready prompt on a text of any length."""
+
+    version: ClassVar[int] = 1
+    migrations: ClassVar[dict[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {}
 
     prompt: Prompt = Field(default="", title="Text", description="The text; or give a file.")
     task: Annotated[Literal["summarise", "translate", "rewrite", "extract", "outline"], Ui(group="Task")] = Field(

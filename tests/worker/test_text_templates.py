@@ -1,5 +1,6 @@
 """Chat templates: what they make of a conversation, what they cannot do to the process, who writes control tokens."""
 
+import re
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from plugins.text.control_tokens import Controls
+from plugins.text.control_tokens import Controls, _matcher
 from plugins.text.renderer import Limits, Renderer
 from plugins.text.templates import PLAIN, Format, Template, shown, template_of
 from studio.errors import StudioError
@@ -235,6 +236,14 @@ def test_a_tokenizer_that_changes_texts_changes_no_more_than_ever(
     ids = controls.encode(f"<|im_start|>{controls.mark(text)}<|im_end|>")
     back = tok.decode(ids[1:-1], clean_up_tokenization_spaces=False)
     assert back.replace(" ", "") == text.replace(" ", "")
+
+
+@given(st.lists(st.text(alphabet="ab<|", min_size=1, max_size=5), max_size=9), st.text(alphabet="ab<|", max_size=60))
+@settings(deadline=None, max_examples=60)
+def test_tokens_that_begin_alike_are_found_as_one_by_one(tokens: list[str], text: str) -> None:
+    longest = sorted(set(tokens), key=len, reverse=True)
+    expected = re.findall("|".join(map(re.escape, longest)), text) if longest else []
+    assert _matcher(tokens).findall(text) == expected
 
 
 def test_an_answer_keeps_the_tags_that_its_template_names(tokenizers: dict[str, Any], renderer: Renderer) -> None:
