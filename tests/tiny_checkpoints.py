@@ -1,5 +1,5 @@
 """Files as other programs write them, made of the tiny pipelines: checkpoints in the first layout of Stable
-Diffusion, networks alone in safetensors and GGUF, ControlNets, learned words, upscalers."""
+Diffusion, ControlNets, learned words, upscalers. Networks alone come from tiny_networks."""
 
 import inspect
 import json
@@ -125,28 +125,6 @@ def open_clip(folder: Path) -> dict[str, Any]:
             plain = plain.replace("embeddings.position_embedding.weight", "positional_embedding")
             found[plain.replace("final_layer_norm", "ln_final")] = value
     return found | {name: torch.cat([parts[key] for key in "qkv"]) for name, parts in joined.items()}
-
-
-def network(folder: Path, file: Path) -> Path:
-    """The transformer of the pipeline in `folder` alone, under diffusers' own names; `file` may end in .gguf."""
-    tensors = _weights(folder / "transformer")
-    if file.suffix != ".gguf":
-        return save(tensors, file)
-    import gguf
-
-    writer = gguf.GGUFWriter(file, "flux")
-    for name, value in tensors.items():
-        data = value.float().numpy()
-        if data.ndim == 2 and data.shape[1] % 32 == 0:
-            kind = gguf.GGMLQuantizationType.Q8_0
-            writer.add_tensor(name, gguf.quantize(data, kind), raw_dtype=kind)
-        else:
-            writer.add_tensor(name, data)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return file
 
 
 def controlnet(pipeline: Path, folder: Path, seed: int = 5) -> Path:

@@ -267,6 +267,20 @@ def _flux(pipeline: str, guided: bool) -> Any:
     )  # fmt: skip
 
 
+def chroma() -> Any:
+    from diffusers import ChromaPipeline, ChromaTransformer2DModel
+
+    network = ChromaTransformer2DModel(
+        in_channels=64, num_layers=1, num_single_layers=1, attention_head_dim=16, num_attention_heads=2,
+        joint_attention_dim=32, axes_dims_rope=(4, 4, 8), approximator_num_channels=8, approximator_hidden_dim=32,
+        approximator_layers=1,
+    )  # fmt: skip
+    return ChromaPipeline(
+        scheduler=_flow(), vae=vae(16, quant=False, scaling_factor=0.3611, shift_factor=0.1159),
+        text_encoder=t5_text(), tokenizer=t5_tokenizer(), transformer=network,
+    )  # fmt: skip
+
+
 def flux2() -> Any:
     from diffusers import AutoencoderKLFlux2, Flux2KleinPipeline, Flux2Transformer2DModel
 
@@ -367,6 +381,7 @@ MAKERS: dict[str, Callable[[], Any]] = {
     "sdxl": sdxl,
     "sd3": sd3,
     "flux": lambda: _flux("FluxPipeline", True),
+    "chroma": chroma,
     "flux2": flux2,
     "z-image": z_image,
     "qwen-image": lambda: _qwen("QwenImagePipeline"),

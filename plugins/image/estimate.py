@@ -90,14 +90,23 @@ def _painting(
 
 def weights(info: ModelInfo, find: Find, quantised: str = "none") -> int:
     """Bytes of the loaded weights, with those that a lone file takes from the folder beside it."""
-    own = info.size if info.path.lower().endswith(".gguf") else info.parameters * run_bytes() or info.size
-    if quantised in BITS:
-        own = own * BITS[quantised] // (8 * run_bytes())
+    own = _own(info, quantised)
     companion = info.config.get("companion") if info.config.get("needs") else None
     rest = find(companion) if isinstance(companion, str) else None
     if rest is not None:
-        own += max(0, rest.parameters - info.parameters) * run_bytes()
+        own += max(0, rest.parameters - info.parameters) * BITS.get(quantised, 8 * run_bytes()) // 8
     return own
+
+
+def _own(info: ModelInfo, quantised: str) -> int:
+    """Bytes of the model's own weights. What is packed in its files stays so, all else runs in the device's type."""
+    bits = BITS.get(quantised, 8 * run_bytes())
+    if info.path.lower().endswith(".gguf"):
+        return info.size if info.dtype not in ("f32", "f16") else info.parameters * run_bytes()
+    packed = info.config.get("packed")
+    packed = packed if isinstance(packed, dict) else {}
+    size, parameters = packed.get("size", 0), packed.get("parameters", 0)
+    return size + (info.parameters - parameters) * bits // 8 or info.size
 
 
 def network_bytes(family: Family, config: Mapping[str, Any], width: int, height: int, frames: int = 0) -> int:

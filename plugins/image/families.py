@@ -13,7 +13,9 @@ from studio.errors import StudioError
 from .family_table import CLASSES, FLUX2_DEV, QWEN_EDIT_PLUS, TABLE, WAN_IMAGE, Family, complete, shaped
 from .sampler_table import schedules_for
 
-__all__ = ["TABLE", "USES", "Family", "capability", "choices", "misfit", "of_model", "of_pipeline", "size_for"]
+__all__ = [
+    "QUANTISABLE", "TABLE", "USES", "Family", "capability", "choices", "misfit", "of_model", "of_pipeline", "size_for",
+]  # fmt: skip
 
 USES = {
     "image.generate": "text",
@@ -36,6 +38,9 @@ _CANNOT = {
     "video": "make a clip from words",
     "image-video": "animate a picture",
 }
+QUANTISABLE = ("transformer", "transformer_2", "unet", "text_encoder", "text_encoder_2", "text_encoder_3")
+"""Parts whose weights may have fewer bits; an autoencoder is small, and shows it."""
+
 _QUICK = ("turbo", "lightning", "hyper", "lcm", "schnell", "distilled", "4step", "4-step", "8step", "8-step")
 _FAST_STEPS = {"sdxl": 4, "sd15": 4, "sd3": 4, "flux": 4, "flux2": 4, "z-image": 9, "qwen-image": 8}
 
@@ -69,6 +74,7 @@ def of_model(model: Any) -> Family:
     config = config if isinstance(config, dict) else {}
     name = config.get("_class_name") or read("family") or ""
     family = of_pipeline(str(name), config)
+    family = replace(family, fixed=_fixed(family, config))
     title = str(read("id") or "").lower()
     # Distilled for few steps: only the name says so, and Schnell its network, which takes no guidance.
     plain = family.id == "flux" and _part(config, "transformer").get("guidance_embeds") is False
@@ -125,8 +131,8 @@ def capability(family: Family, operation_id: str) -> dict[str, str]:
         reasons["eta"] = f"No sampler of {title} takes eta."
     if "image" not in family.pipelines:
         reasons["hires"] = f"{title} cannot paint over a picture, which a second pass does."
-    if not quantisers():
-        reasons["quantised"] = "Neither bitsandbytes nor torchao is installed."
+    if family.fixed or not quantisers():
+        reasons["quantised"] = family.fixed or "Neither bitsandbytes nor torchao is installed."
     return reasons
 
 
@@ -141,7 +147,9 @@ def choices(family: Family, field: str, sampler: str = "auto") -> tuple[Any, ...
         goes = family.schedules if sampler == "auto" else schedules_for(sampler, family.prediction)
         return ("auto", *(name for name in goes if name in family.schedules))
     if field == "quantised":
-        return ("none", *(("int8", "int4") if quantisers() else ()))
+        have = () if family.fixed else quantisers()
+        four = "bitsandbytes" in have or ("torchao" in have and find_spec("mslk") is not None)
+        return ("none", *(("int8",) if have else ()), *(("int4",) if four else ()))
     return None
 
 
@@ -160,6 +168,19 @@ def misfit(family: Family, model: Any) -> str:
 def quantisers() -> tuple[str, ...]:
     """The installed libraries that load weights in fewer bits."""
     return tuple(name for name in ("bitsandbytes", "torchao") if find_spec(name) is not None)
+
+
+def _fixed(family: Family, config: Mapping[str, Any]) -> str:
+    if config.get("single_file") and not config.get("needs"):
+        return f"A single file of {family.title} is loaded as it is; a folder in diffusers' layout need not be."
+    packed, parts = config.get("packed"), config.get("components")
+    packed = packed.get("parts") if isinstance(packed, dict) else None
+    if not isinstance(packed, dict) or not isinstance(parts, dict):
+        return ""
+    if any(name in parts and name not in packed for name in QUANTISABLE):
+        return ""
+    ways = ", ".join(sorted({str(way) for way in packed.values()}))
+    return f"The weights of this model are stored in fewer bits already ({ways})."
 
 
 def _controls(family: Family, use: str) -> bool:

@@ -24,6 +24,7 @@ class Family:
     multiple: width and height are multiples of it. latent_scale: pixels per latent, on each side.
     network: name of the part that denoises. control_class: the class of its ControlNets, "" without any.
     frames, frame_step, fps: of clips; frames are a multiple of frame_step plus one.
+    fixed: of one model: why its weights cannot be loaded in fewer bits, as a sentence; "" where they can.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Family:
     frames: int = 0
     frame_step: int = 1
     fps: int = 0
+    fixed: str = ""
     samplers: tuple[str, ...] = field(default=())
     schedules: tuple[str, ...] = field(default=())
 

@@ -23,7 +23,7 @@ from studio.sdk.operation import JobContext, ModelInfo
 from .families import of_model
 from .family_table import Family
 from .loading_parts import Parts, read_folder
-from .quantised import require
+from .quantised import held, require, settle
 from .single_file import read_file
 
 ABSENT: dict[str, Any] = {"feature_extractor": None, "image_encoder": None, "image_processor": None}
@@ -39,7 +39,8 @@ class Loaded:
 
     parts: by the names of the pipeline's constructor; a text encoder or tokenizer may be None. settings: numbers
     and flags of the pipeline that are no parts. scheduler_class, scheduler_config: the model's own sampling.
-    kept: what jobs remember about this model between them, such as embeddings of prompts.
+    kept: what jobs remember about this model between them, such as embeddings of prompts. packed: the parts whose
+    weights have fewer bits, with how.
     """
 
     info: ModelInfo
@@ -51,6 +52,7 @@ class Loaded:
     dtype: torch.dtype
     settings: dict[str, Any] = field(default_factory=dict)
     kept: dict[str, Any] = field(default_factory=dict)
+    packed: dict[str, str] = field(default_factory=dict)
 
     def pipeline(self, use: str, scheduler: Any, **parts: Any) -> Any:
         """A diffusers pipeline of the caller's own around the shared parts.
@@ -95,11 +97,7 @@ class Loaded:
 
     def parameters(self) -> Iterator[torch.Tensor]:
         for module in self.modules():
-            yield from module.parameters()
-
-    def buffers(self) -> Iterator[torch.Tensor]:
-        for module in self.modules():
-            yield from module.buffers()
+            yield from held(module)
 
     def to(self, device: str) -> "Loaded":
         for module in self.modules():
@@ -121,13 +119,24 @@ def load(info: ModelInfo, device: str, dtype: str, quantised: str = "none") -> L
     require(quantised)
     if not path.exists():
         raise StudioError("The model is gone", f"There is no {path}.", code="model-missing")
+    if quantised != "none" and family.fixed:
+        raise StudioError(
+            "This model is loaded as it is",
+            f"{quantised} was asked for. {family.fixed}",
+            "Choose none under Weights.",
+            code="quantised",
+        )
     found: Parts = read_folder(path, kind, quantised) if path.is_dir() else read_file(info, family, kind, quantised)
+    packed: dict[str, str] = {}
     for name, part in found.parts.items():
         if isinstance(part, torch.nn.Module):
             _settle(name, part, family, kind, device)
+            if how := settle(part, kind):
+                packed[name] = how
     return Loaded(
-        info, family, found.parts, found.scheduler_class, found.scheduler_config, device, kind, found.settings
-    )
+        info, family, found.parts, found.scheduler_class, found.scheduler_config, device, kind, found.settings,
+        packed=packed,
+    )  # fmt: skip
 
 
 @contextmanager
@@ -140,14 +149,14 @@ def opened(params: Any, ctx: JobContext, ref: str | None = None) -> Iterator[Loa
         return load(info, ctx.device, ctx.dtype, quantised)
 
     with ctx.models.use(params.model if ref is None else ref, loader, key=f"image-{ctx.dtype}-{quantised}") as loaded:
+        if loaded.packed:
+            ctx.note(weights=loaded.packed)
         yield loaded
 
 
 def _settle(name: str, module: torch.nn.Module, family: Family, dtype: torch.dtype, device: str) -> None:
     """Where and in which type a part stays for as long as it is loaded."""
     module.eval().requires_grad_(False)
-    if getattr(module, "is_loaded_in_8bit", False):
-        return  # bitsandbytes has put it where it belongs and refuses to move it
     config: Any = getattr(module, "config", None)
     upcast = bool(getattr(config, "force_upcast", False))
     if name == "vae" and dtype == torch.float16 and family.id == "sdxl" and upcast:

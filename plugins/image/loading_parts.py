@@ -20,7 +20,8 @@ from transformers.utils import logging as transformers_logging
 
 from studio.errors import StudioError
 
-from .quantised import config_for
+from .families import QUANTISABLE
+from .quantised import check_stored, config_for
 
 INDEX = "model_index.json"
 NEVER = {"safety_checker", "watermark"}
@@ -32,7 +33,6 @@ DISTRUSTED = re.compile(
 BROKEN = (
     OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, AssertionError, ImportError, EOFError,
 )  # fmt: skip
-QUANTISABLE = ("transformer", "transformer_2", "unet", "text_encoder", "text_encoder_2", "text_encoder_3")
 
 
 @dataclass
@@ -90,7 +90,9 @@ def read_part(folder: Path, name: str, library: str, kind: str, dtype: torch.dty
             if name in OPTIONAL:
                 return None  # only some uses need it; those say so
             raise
-    bits = config_for(quantised, dtype, library) if name in QUANTISABLE else None
+    bits = None
+    if not _is_stored_packed(place) and name in QUANTISABLE:
+        bits = config_for(quantised, dtype, library)
     if library == "diffusers":
         known: Any = getattr(diffusers, kind, None)
         if not isinstance(known, type) or not issubclass(known, ModelMixin):
@@ -173,6 +175,11 @@ def check_complete(missing: list[str], what: str) -> None:
 def words(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {' '.join(lines)[:600]}"
+
+
+def _is_stored_packed(place: Path) -> bool:
+    """Whether its weights have fewer bits in their files already. Raises StudioError when they cannot be read."""
+    return (place / "config.json").is_file() and check_stored(place.name, read_json(place / "config.json"))
 
 
 def _network(kind: Any, place: Path, dtype: torch.dtype, bits: Any) -> Any:

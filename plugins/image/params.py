@@ -192,7 +192,10 @@ class Painting(Params):
         )
     )
     quantised: Annotated[Literal["none", "int8", "int4"], Ui(group="Model", density=Expert)] = Field(
-        default="none", title="Weights", description="Load the weights in fewer bits, where bitsandbytes or torchao is."
+        default="none",
+        title="Weights",
+        description="none: as the files store them; int8, int4: in fewer bits, which takes a quarter to an eighth of "
+        "the memory, where bitsandbytes or torchao is installed.",
     )
     at_once: Annotated[int, Ui(zero="auto", group="Pictures", density=Expert)] = Field(
         default=0, ge=0, le=MOST, title="At once", description="Pictures painted together; 0: as many as fit."

@@ -1,16 +1,14 @@
-"""Reads a model out of one file: a checkpoint of Stable Diffusion, or the network of another family.
+"""Reads a model out of one file: a checkpoint of Stable Diffusion; the network of another family by network_file.py.
 
-Owns how the parts that a file does not hold are found: tokenizers here, all else in a folder of the same family
+Owns how the parts that a checkpoint does not hold are found: tokenizers here, all else in a folder of the same family
 (`companion` in the catalogue's entry). Configurations come from the catalogue, which tells them from shapes; the
 translation of tensor names is diffusers'. Nothing is fetched.
 """
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import diffusers
 import torch
 import transformers
 from accelerate import init_empty_weights
@@ -18,17 +16,16 @@ from diffusers.loaders import single_file_utils as names
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.modeling_utils import ModelMixin
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
-from safetensors import safe_open
 
 from studio.errors import StudioError
 from studio.sdk.operation import ModelInfo
 
 from . import clip_words
 from .family_table import Family
-from .loading_parts import INDEX, Parts, check_complete, guarded, read_folder, read_json, read_part
+from .loading_parts import INDEX, Parts, check_complete, guarded, read_json, read_part
+from .network_file import read_network
+from .tensor_files import read_safetensors
 
-PREFIXES = ("model.diffusion_model.", "diffusion_model.")
-SCALED = re.compile(r"\.(scale_weight|weight_scale|scaled_fp8|comfy_quant)$|^scaled_fp8$")
 CLIP_PREFIX = ("cond_stage_model.transformer.", "conditioner.embedders.0.transformer.")
 OPEN_CLIP_PREFIX = ("conditioner.embedders.1.model.", "cond_stage_model.model.")
 
@@ -36,13 +33,6 @@ OPEN_CLIP_PREFIX = ("conditioner.embedders.1.model.", "cond_stage_model.model.")
 def read_file(info: ModelInfo, family: Family, dtype: torch.dtype, quantised: str = "none") -> Parts:
     """The parts of the model in the file of `info`, on the CPU. Raises StudioError in words."""
     path = Path(info.path)
-    if quantised != "none":
-        raise StudioError(
-            "A single file is loaded as it is",
-            f"{path.name} cannot be loaded as {quantised}: that is done for folders in diffusers' layout.",
-            "Choose none under Weights, or a GGUF file, which is small already.",
-            code="quantised",
-        )
     if not info.config.get("single_file"):
         raise StudioError(
             "This file is no picture model that is known",
@@ -52,14 +42,14 @@ def read_file(info: ModelInfo, family: Family, dtype: torch.dtype, quantised: st
         )
     companion = _companion(info)
     if info.config.get("needs"):
-        return _network_file(path, info, family, companion, dtype)
+        return read_network(path, info, family, companion, dtype, quantised)
     return _checkpoint(path, info, family, companion, dtype)
 
 
 def _checkpoint(path: Path, info: ModelInfo, family: Family, companion: Path | None, dtype: torch.dtype) -> Parts:
     """Stable Diffusion 1.5, 2 or XL in their first layout."""
     configs: dict[str, Any] = {key: dict(value) for key, value in info.config.get("components", {}).items()}
-    tensors = guarded("checkpoint", lambda: _tensors(path))
+    tensors = guarded("checkpoint", lambda: read_safetensors(path))
     scheduler = configs.pop("scheduler", {})
     found = Parts(scheduler_class=scheduler.pop("_class_name", "EulerDiscreteScheduler"), scheduler_config=scheduler)
     wanted = ["unet", "vae", "text_encoder", *(["text_encoder_2"] if family.id == "sdxl" else [])]
@@ -74,79 +64,6 @@ def _checkpoint(path: Path, info: ModelInfo, family: Family, companion: Path | N
     if family.id == "sdxl":
         found.settings = {"force_zeros_for_empty_prompt": True}
     return found
-
-
-def _network_file(path: Path, info: ModelInfo, family: Family, companion: Path | None, dtype: torch.dtype) -> Parts:
-    """A transformer alone, from safetensors or GGUF; all else from the folder `companion`."""
-    if companion is None:
-        raise StudioError(
-            "This file is a part of a model",
-            f"{path.name} holds the network of a {family.title} model, but not its text encoders and autoencoder, "
-            "and there is no folder that has them.",
-            f"Add a folder of a {family.title} model in diffusers' layout in the Models panel; the rest is taken "
-            "from there.",
-            code="needs-folder",
-        )
-    listed = read_json(companion / INDEX).get(family.network)
-    kind: Any = getattr(diffusers, str(listed[1] if isinstance(listed, list) else ""), None)
-    if kind is None or not hasattr(kind, "from_single_file"):
-        raise StudioError("This family is not read from single files", f"{listed}", code="model-load")
-    found = read_folder(companion, dtype, without=(family.network, "transformer_2"))
-    found.parts["transformer_2"] = None
-    known = info.config.get("components", {}).get(family.network, {})
-    changes = {key: value for key, value in known.items() if key == "guidance_embeds"}
-    found.parts[family.network] = guarded(
-        f"network in {path.name}", lambda: _single(kind, path, companion / family.network, dtype, changes)
-    )
-    return found
-
-
-def _single(kind: Any, path: Path, place: Path, dtype: torch.dtype, changes: dict[str, Any]) -> Any:
-    """diffusers' own reader of single files, with the configuration in `place`."""
-    more: dict[str, Any] = {}
-    source: Any = str(path)
-    if path.suffix.lower() == ".gguf":
-        quantiser: Any = getattr(diffusers, "GGUFQuantizationConfig")  # noqa: B009  made on demand
-        more["quantization_config"] = quantiser(compute_dtype=dtype)
-    else:
-        source = _of_network(_tensors(path))
-        with init_empty_weights():
-            needed = kind.from_config({**read_json(place / "config.json"), **changes}).state_dict().keys()
-        if 2 * len(needed & source.keys()) > len(needed):  # diffusers' own names, not quite all of them perhaps
-            check_complete(sorted(needed - source.keys()), f"network ({path.name})")
-    try:
-        model = kind.from_single_file(
-            source, config=str(place.parent), subfolder=place.name, torch_dtype=dtype, local_files_only=True,
-            **more, **changes,
-        )  # fmt: skip
-    except KeyError as error:  # the translation of names asks for one that is not there
-        check_complete([str(error.args[0])], f"network ({path.name})")
-        raise
-    check_complete([name for name, value in model.named_parameters() if value.is_meta], f"network ({path.name})")
-    return model
-
-
-def _tensors(path: Path) -> dict[str, torch.Tensor]:
-    """All tensors of a safetensors file, mapped, not read. Raises StudioError for weights with scales beside them."""
-    with safe_open(str(path), framework="pt") as file:
-        keys = list(file.keys())
-        if scaled := [key for key in keys if SCALED.search(key)]:
-            raise StudioError(
-                "These weights are packed in a way that is not read",
-                f"{path.name} holds numbers of 8 bits with scales of their own ({scaled[0]}).",
-                "Choose the file with 16 bits, or a GGUF file.",
-                code="packed",
-            )
-        return {key: file.get_tensor(key) for key in keys}
-
-
-def _of_network(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Without autoencoder and text encoders, which some files hold as well."""
-    for prefix in PREFIXES:
-        own = {key: value for key, value in tensors.items() if key.startswith(prefix)}
-        if own:
-            return own
-    return tensors
 
 
 def _filled(kind: Any, config: dict[str, Any], state: dict[str, Any], dtype: torch.dtype, what: str) -> Any:

@@ -14,6 +14,8 @@ from . import families
 from .sampler_names import A1111_SAMPLERS, A1111_SCHEDULES
 from .ui_modes import Mode
 
+WEIGHTS = {"none": "as stored", "int4": "int4 (NF4)"}
+
 
 def family_of(entry: dict[str, Any] | None) -> families.Family | None:
     """The family of a catalogue entry; None where there is none or nothing is known of it."""
@@ -33,7 +35,7 @@ def reasons(mode: Mode, family: families.Family | None) -> dict[str, str]:
 def follow(form: ParamsForm, mode: Mode, family: families.Family | None) -> None:
     """Shows in the form what this family can do. Values stay; nothing is greyed while the family is not known."""
     why = reasons(mode, family)
-    call_samplers(form)
+    call_choices(form)
     for name in form.rows:
         form.set_available(name, name not in why, why.get(name, ""))
     for name in ("sampler", "schedule", "quantised"):
@@ -43,9 +45,9 @@ def follow(form: ParamsForm, mode: Mode, family: families.Family | None) -> None
             form.limit(name, offered, f"{family.title} does not go with it." if family is not None else "")
 
 
-def call_samplers(form: ParamsForm) -> None:
+def call_choices(form: ParamsForm) -> None:
     """By the names that other programs made known."""
-    for name, words in (("sampler", A1111_SAMPLERS), ("schedule", A1111_SCHEDULES)):
+    for name, words in (("sampler", A1111_SAMPLERS), ("schedule", A1111_SCHEDULES), ("quantised", WEIGHTS)):
         if name in form.rows:
             form.set_words(name, words)
 

@@ -68,3 +68,15 @@ def test_a_part_of_a_model_counts_with_the_folder_that_completes_it():
     folder = ModelInfo("flux", "/flux", "text-to-image", "FluxPipeline", size=1, parameters=1500)
     found = estimate.weights(file, lambda ref: folder if ref == "/flux" else None)
     assert found == 100 + 500 * 4
+
+
+def test_packed_weights_count_as_they_lie_in_the_files():
+    packed = {"parts": {"transformer": "nf4"}, "size": 600, "parameters": 1000}
+    config = {"_class_name": "FluxPipeline", "packed": packed}
+    folder = ModelInfo("nf4", "/nf4", "text-to-image", "FluxPipeline", size=900, parameters=1300, config=config)
+    assert estimate.weights(folder, lambda ref: None) == 600 + 300 * 4
+    assert estimate.weights(folder, lambda ref: None, "int8") == 600 + 300
+    for dtype, bytes_each in (("q8_0", 1), ("f16", 4), ("bf16", 1)):
+        config = {"_class_name": "FluxPipeline"}
+        file = ModelInfo("n", "/n.gguf", "text-to-image", "", size=1000, parameters=1000, dtype=dtype, config=config)
+        assert estimate.weights(file, lambda ref: None) == 1000 * bytes_each

@@ -151,3 +151,36 @@ def test_an_adapter_for_another_family_is_said_to_be_one():
 @pytest.mark.parametrize("hostile", [{"components": 3}, {"components": {"unet": [], "vae": "x"}}, {"settings": 1}])
 def test_configurations_of_strangers_do_no_harm(hostile):
     assert families.of_pipeline("StableDiffusionPipeline", hostile).id == "sd15"
+
+
+@pytest.mark.parametrize(
+    ("installed", "offered"),
+    [
+        ((), ("none",)),
+        (("torchao",), ("none", "int8")),
+        (("bitsandbytes",), ("none", "int8", "int4")),
+        (("bitsandbytes", "torchao"), ("none", "int8", "int4")),
+    ],
+)
+def test_fewer_bits_are_offered_where_a_library_makes_them(installed, offered, monkeypatch):
+    monkeypatch.setattr(families, "quantisers", lambda: installed)
+    for family in TABLE.values():
+        assert families.choices(family, "quantised") == offered
+        assert ("quantised" in families.capability(family, "image.generate")) == (not installed)
+
+
+def test_models_that_are_loaded_as_they_are_say_why(monkeypatch):
+    monkeypatch.setattr(families, "quantisers", lambda: ("bitsandbytes", "torchao"))
+    parts = {"transformer": {}, "text_encoder": {}, "vae": {}}
+    packed = {"parts": {"transformer": "nf4"}}
+    half = {"id": "m", "config": {"_class_name": "FluxPipeline", "components": parts, "packed": packed}}
+    assert families.of_model(half).fixed == ""
+    packed["parts"]["text_encoder"] = "int8"
+    family = families.of_model(half)
+    assert family.fixed == "The weights of this model are stored in fewer bits already (int8, nf4)."
+    assert families.choices(family, "quantised") == ("none",)
+    assert families.capability(family, "image.generate")["quantised"] == family.fixed
+    single = {"_class_name": "StableDiffusionPipeline", "single_file": True}
+    assert "single file" in families.of_model({"id": "m", "config": single}).fixed
+    network = {"_class_name": "FluxPipeline", "single_file": True, "needs": "flux"}
+    assert families.of_model({"id": "m", "config": network}).fixed == ""

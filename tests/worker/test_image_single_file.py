@@ -13,7 +13,7 @@ from plugins.image import clip_words, loading
 from studio.errors import StudioError
 from studio.hub.catalogue import Catalogue
 from studio.sdk.operation import ModelInfo
-from tests import tiny_checkpoints
+from tests import tiny_checkpoints, tiny_networks
 from tests.tiny_pipelines import make
 
 pytestmark = [
@@ -72,7 +72,7 @@ def test_a_checkpoint_is_the_folder_it_was_made_of(family: str, root: Path, tmp_
 
 @pytest.mark.parametrize("family", NETWORKS)
 def test_a_network_takes_the_rest_from_a_folder_of_its_family(family: str, root: Path, tmp_path: Path) -> None:
-    file = tiny_checkpoints.network(root / family, tmp_path / f"{family}.safetensors")
+    file = tiny_networks.network(root / family, tmp_path / f"{family}.safetensors")
     loaded = loading.load(entry(root, file), "cpu", "float32")
     folder = loading.load(entry(root, root / family), "cpu", "float32")
     assert loaded.family.id == family
@@ -81,24 +81,8 @@ def test_a_network_takes_the_rest_from_a_folder_of_its_family(family: str, root:
     loaded.pipeline(loaded.family.uses[0], loaded.make_scheduler())
 
 
-def test_a_network_in_gguf_paints(root: Path, tmp_path: Path) -> None:
-    pytest.importorskip("gguf")
-    file = tiny_checkpoints.network(root / "flux", tmp_path / "flux-q8.gguf")
-    loaded = loading.load(entry(root, file), "cpu", "float32")
-    folder = loading.load(entry(root, root / "flux"), "cpu", "float32")
-    asked: dict[str, Any] = {"prompt": "a fox", "num_inference_steps": 1, "width": 64, "height": 64}
-    ours, theirs = (
-        model.pipeline("text", model.make_scheduler())(
-            **asked, generator=torch.Generator().manual_seed(2), output_type="pt"
-        ).images
-        for model in (loaded, folder)
-    )
-    assert not torch.equal(ours, theirs)  # its weights have 8 bits
-    assert float((ours - theirs).abs().mean()) < 0.05
-
-
 def test_without_a_folder_of_its_family_a_network_is_refused(root: Path, tmp_path: Path) -> None:
-    file = tiny_checkpoints.network(root / "flux", tmp_path / "alone" / "flux.safetensors")
+    file = tiny_networks.network(root / "flux", tmp_path / "alone" / "flux.safetensors")
     found = Catalogue([file.parent], None, tmp_path / "none").scan()[0]
     assert found.problem is not None and found.problem["code"] == "needs-folder"
     error = refused(found.to_info())
