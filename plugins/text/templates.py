@@ -79,6 +79,7 @@ class Format:
         self._tokenizer, self._renderer = tokenizer, renderer
         self._controls = Controls(tokenizer)
         self._tags = self._controls.own_tags(template.text)
+        self._ends: list[int] | None = None
         self._variables: dict[str, Any] = {
             name: text for name, text in tokenizer.special_tokens_map.items() if isinstance(text, str)
         }
@@ -118,12 +119,15 @@ class Format:
 
     def ends(self) -> list[int]:
         """The control token that the template puts behind an answer: with it the model says that it has done."""
-        probe = [{"role": "user", "content": PROBE}, {"role": "assistant", "content": PROBE}]
-        try:
-            rendered = self._renderer.render(self.template.text, probe, variables=self._variables)
-        except StudioError:
-            return []  # one that takes no such conversation, which is said when it is really asked
-        return self._controls.first(rendered.rpartition(PROBE)[2])
+        if self._ends is None:
+            probe = [{"role": "user", "content": PROBE}, {"role": "assistant", "content": PROBE}]
+            try:
+                rendered = self._renderer.render(self.template.text, probe, variables=self._variables)
+            except StudioError:
+                rendered = ""  # it takes no such conversation, which is said when it is really asked
+            _, found, behind = rendered.rpartition(PROBE)
+            self._ends = self._controls.first(behind) if found else []
+        return self._ends
 
     def _render(self, messages: Sequence[Mapping[str, str]], going_on: bool) -> str:
         marked = [{"role": message["role"], "content": self._marked(message)} for message in messages]

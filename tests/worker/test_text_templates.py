@@ -1,6 +1,7 @@
 """Chat templates: what they make of a conversation, what they cannot do to the process, who writes control tokens."""
 
 import re
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from plugins.text.control_tokens import Controls, _matcher
-from plugins.text.renderer import Limits, Renderer
+from plugins.text.renderer import CHILD, Limits, Renderer
 from plugins.text.templates import PLAIN, Format, Template, shown, template_of
 from studio.errors import StudioError
 from tests.tiny_tokenizers import ADDED, BARE, CHATML, KINDS, SPECIAL, tokenizer
@@ -166,9 +167,12 @@ def test_one_that_deletes_what_is_to_go_on_says_so(renderer: Renderer) -> None:
 
 
 def test_the_child_knows_no_secrets_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Started as in a frozen application, where the worker's executable is the only Python."""
     monkeypatch.setenv("HF_TOKEN", "secret")
+    worker = [sys.executable, "-m", "studio.worker", "--child", str(CHILD)]
+    monkeypatch.setattr("plugins.text.renderer.command", lambda: worker)
     child = Renderer()
-    child.warm()
+    assert child.render(BARE, user("there")) == "there"
     process = child._process
     assert process is not None
     with open(f"/proc/{process.pid}/environ", "rb") as environment:  # noqa: PTH123
