@@ -1,6 +1,5 @@
 """A real engine that paints with tiny models, and what tests of bad input ask of it."""
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ from studio.errors import StudioError
 from studio.library.recipe import read_recipe
 from tests import tiny_checkpoints, tiny_pipelines
 from tests.guides_rig import resident
-from tests.worker.engine_rig import EngineProcess, Watcher
+from tests.worker.engine_rig import EngineProcess, Nursery, Watcher, running
 from tests.worker.test_image_adapters import of_diffusers
 from tests.worker.test_image_guides import unet_control
 
@@ -106,22 +105,7 @@ def spoil(part: Path) -> None:
 
 
 @contextmanager
-def running(base: Path) -> Iterator[EngineProcess]:
-    """An engine that knows the models in `base`/models; it must leave in order."""
-
-    async def begin() -> None:
-        client = await engine.connect()
-        await client.call("models.add_folder", path=str(base / "models"))
-        await client.close()
-
-    async def end() -> None:
-        client = await engine.connect()
-        await client.call("shutdown")
-        await client.close()
-
-    with EngineProcess(base) as engine:
-        engine.start(ATELIER_PLUGINS=str(PLUGINS), OMP_NUM_THREADS="1")
-        asyncio.run(begin())
+def painting(base: Path, nursery: Nursery) -> Iterator[EngineProcess]:
+    """An engine that knows the models in `base`/models and the plugin that makes memory short."""
+    with running(base, nursery, base / "models", ATELIER_PLUGINS=str(PLUGINS)) as engine:
         yield engine
-        asyncio.run(end())
-        assert engine.wait() == 0, engine.said()

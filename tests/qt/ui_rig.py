@@ -16,8 +16,7 @@ from studio.paths import Paths
 from studio.ui import app as application
 from studio.ui.window import Window
 from studio.wire.messages import Event
-
-PATIENCE_S = 30.0
+from tests.patience import PATIENCE_S
 
 PARAMS = """
 from pydantic import Field
@@ -228,7 +227,7 @@ def titles(window: Window) -> list[str]:
 
 
 async def until(condition: Callable[[], Any]) -> None:
-    """Waits for `condition`; fails after half a minute."""
+    """Waits for `condition`; fails when it never comes."""
     deadline = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < deadline, "it did not come to be"

@@ -1,12 +1,13 @@
 """Forks engines that need not import anything any more: tests kill dozens of them.
 
 Reads lines of JSON on standard input: {"start": arguments, "environment": {...}, "output": file} answers
-{"pid": n}; {"wait": n} answers {"code": n}, negative for a signal.
+{"pid": n}; {"wait": n, "seconds": s} answers {"code": n}, negative for a signal, null if it still lives.
 """
 
 import json
 import os
 import sys
+import time
 from pathlib import Path
 
 import studio.engine.__main__ as engine
@@ -31,6 +32,17 @@ def child(order: dict) -> int:
         os._exit(code)
 
 
+def ended(pid: int, seconds: float) -> int | None:
+    """Its exit code, waited for."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found, status = os.waitpid(pid, os.WNOHANG)
+        if found:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.002)
+    return None
+
+
 for line in sys.stdin:
     order = json.loads(line)
     if "start" in order:
@@ -39,5 +51,4 @@ for line in sys.stdin:
             child(order)
         print(json.dumps({"pid": pid}), flush=True)
     else:
-        _, status = os.waitpid(order["wait"], 0)
-        print(json.dumps({"code": os.waitstatus_to_exitcode(status)}), flush=True)
+        print(json.dumps({"code": ended(order["wait"], order["seconds"])}), flush=True)

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,16 @@ from studio.library.recipe import read_recipe, text_of
 from studio.library.writer import read_receipt
 from studio.paths import Paths
 from studio.wire.messages import Event
+from tests.patience import PATIENCE_S
 
 PLUGINS = Path(__file__).resolve().parent.parent / "probe_plugin"
-PATIENCE_S = 90.0
 ENDED = ("finished", "failed", "cancelled")
 
 
 class Nursery:
-    """Starts engines quickly; use as a context."""
+    """Starts engines quickly; use as a context. The processes that it forks keep the environment it began with in
+    /proc: what a test leaves running is ended by EngineProcess, not found by its mark.
+    """
 
     def __init__(self) -> None:
         script = Path(__file__).with_name("engine_nursery.py")
@@ -52,12 +54,18 @@ class Nursery:
 class EngineProcess:
     """The engine of one data folder, through its lives. `pid` is that of the present one, 0 without one."""
 
-    def __init__(self, base: Path, nursery: Nursery | None = None, prefix: Iterable[str] = ()):
-        """prefix: a command that runs the engine's command."""
+    def __init__(
+        self,
+        base: Path,
+        nursery: Nursery | None = None,
+        prefix: Iterable[str] = (),
+        environment: dict[str, str] | None = None,
+    ):
+        """prefix: a command that runs the engine's command. environment: of all lives instead of the test's own."""
         self.paths = Paths(base / "data").prepare()
         self.output = base / "engine.txt"
         self.pid = 0
-        self._nursery, self._prefix = nursery, list(prefix)
+        self._nursery, self._prefix, self._environment = nursery, list(prefix), environment
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "EngineProcess":
@@ -68,10 +76,11 @@ class EngineProcess:
             self.kill()
 
     def start(self, *arguments: str, **environment: str) -> None:
-        """environment: what this life has beside the test's own."""
+        """environment: what this life has besides."""
         assert not self.pid
         given = ["--data", str(self.paths.data), *(arguments or ("--idle", "600"))]
-        mine = {"ATELIER_CRASH": "", **os.environ, "ATELIER_PLUGINS": str(PLUGINS), **environment}
+        known = {"ATELIER_PLUGINS": str(PLUGINS), **(self._environment or {})}
+        mine = {"ATELIER_CRASH": "", **os.environ, **known, **environment}
         if self._nursery is not None:
             self.pid = self._nursery.ask(start=given, environment=mine, output=str(self.output))["pid"]
             return
@@ -89,7 +98,8 @@ class EngineProcess:
     def wait(self) -> int:
         """The exit code of the present life, negative for a signal."""
         if self._nursery is not None:
-            code = int(self._nursery.ask(wait=self.pid)["code"])
+            code = self._nursery.ask(wait=self.pid, seconds=PATIENCE_S)["code"]
+            assert code is not None, f"process {self.pid} lives on: {self.said()}"
         else:
             assert self._process is not None
             code = self._process.wait(PATIENCE_S)
@@ -127,8 +137,39 @@ class EngineProcess:
             if self.pid:
                 await asyncio.to_thread(self.kill)
 
+    @contextlib.asynccontextmanager
+    async def watched(self) -> AsyncIterator["Watcher"]:
+        """A client of an engine that runs and goes on."""
+        watcher = await Watcher.attach(self)
+        try:
+            yield watcher
+        finally:
+            await watcher.client.close()
+
+    async def stop(self) -> None:
+        """It must leave in order."""
+        async with self.watched() as watcher:
+            await watcher.client.call("shutdown")
+        assert await asyncio.to_thread(self.wait) == 0, self.said()
+
     def said(self) -> str:
         return self.output.read_text(errors="replace")[-4000:] if self.output.exists() else ""
+
+
+@contextlib.contextmanager
+def running(base: Path, nursery: Nursery, models: Path, **environment: str) -> Iterator[EngineProcess]:
+    """An engine for several tests that knows the models of a folder: importing what runs models takes seconds."""
+
+    async def begin() -> None:
+        async with engine.watched() as watcher:
+            await watcher.client.call("models.add_folder", path=str(models))
+
+    mine = {**os.environ, "ATELIER_PLUGINS": str(PLUGINS), **environment}  # not that of a test that starts it again
+    with EngineProcess(base, nursery, environment=mine) as engine:
+        engine.start()
+        asyncio.run(begin())
+        yield engine
+        asyncio.run(engine.stop())
 
 
 class Watcher:

@@ -9,7 +9,7 @@ import pytest
 
 from studio.engine import crash
 from studio.errors import StudioError
-from tests.worker.engine_rig import EngineProcess, Nursery, Watcher, check_exactly_once
+from tests.worker.engine_rig import EngineProcess, Watcher, check_exactly_once
 
 pytestmark = pytest.mark.worker
 
@@ -65,8 +65,8 @@ class Story:
         assert set(jobs) <= set(self.accepted) | self.unsure
 
 
-def test_at_every_named_point_nothing_accepted_is_lost_or_done_twice(tmp_path):
-    async def scene(engine: EngineProcess) -> None:
+def test_at_every_named_point_nothing_accepted_is_lost_or_done_twice(engine: EngineProcess, tmp_path: Path):
+    async def scene() -> None:
         story = Story(tmp_path)
         for point in crash.POINTS:
             if point.startswith("backup"):
@@ -97,5 +97,4 @@ def test_at_every_named_point_nothing_accepted_is_lost_or_done_twice(tmp_path):
             elif job["operation"] in expected:
                 assert job["state"] == expected[job["operation"]], (id, job["error"])
 
-    with Nursery() as nursery, EngineProcess(tmp_path, nursery) as engine:
-        asyncio.run(scene(engine))
+    asyncio.run(scene())

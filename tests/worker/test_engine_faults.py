@@ -27,12 +27,6 @@ REASONS = {
 }
 
 
-@pytest.fixture
-def engine(tmp_path: Path):
-    with EngineProcess(tmp_path) as engine:
-        yield engine
-
-
 async def worker_pid(watcher: Watcher) -> int:
     (worker,) = (await watcher.client.call("status"))["workers"]
     return worker["pid"]

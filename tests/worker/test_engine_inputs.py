@@ -7,15 +7,8 @@ import pytest
 
 from studio.errors import StudioError
 from studio.library.recipe import read_recipe
-from tests.worker.engine_rig import EngineProcess
 
 pytestmark = pytest.mark.worker
-
-
-@pytest.fixture
-def engine(tmp_path: Path):
-    with EngineProcess(tmp_path) as engine:
-        yield engine
 
 
 def test_a_job_reads_copies_that_outlive_the_files(engine, tmp_path):

@@ -8,15 +8,8 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from studio.errors import StudioError
-from tests.worker.engine_rig import EngineProcess
 
 pytestmark = pytest.mark.worker
-
-
-@pytest.fixture
-def engine(tmp_path: Path):
-    with EngineProcess(tmp_path) as engine:
-        yield engine
 
 
 def test_a_picture_is_read_and_thumbnails_come_together(engine, tmp_path: Path) -> None:

@@ -12,15 +12,9 @@ import pytest
 from studio.errors import StudioError
 from studio.library.recipe import text_of
 from tests.tiny_models import build_llama
-from tests.worker.engine_rig import EngineProcess, Watcher, check_exactly_once
+from tests.worker.engine_rig import Watcher, check_exactly_once
 
 pytestmark = pytest.mark.worker
-
-
-@pytest.fixture
-def engine(tmp_path: Path):
-    with EngineProcess(tmp_path) as engine:
-        yield engine
 
 
 async def refusal(watcher: Watcher, method: str, **params: Any) -> StudioError:

@@ -5,7 +5,7 @@ the attempt lies in the library.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 from studio.errors import StudioError
 from studio.library.recipe import text_of
 from tests import tiny_models
-from tests.worker.engine_rig import EngineProcess, Watcher, check_exactly_once
+from tests.worker.engine_rig import EngineProcess, Nursery, Watcher, check_exactly_once, running
 
 pytestmark = pytest.mark.worker
 GOOD = "good"
@@ -41,9 +41,10 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def engine(tmp_path: Path):
-    with EngineProcess(tmp_path) as engine:
+@pytest.fixture(scope="module")
+def engine(nursery: Nursery, models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]:
+    """One for all: its worker imports what writes texts once."""
+    with running(tmp_path_factory.mktemp("engine"), nursery, models) as engine:
         yield engine
 
 
@@ -75,8 +76,7 @@ async def writes(watcher: Watcher, model: str = GOOD) -> str:
 
 def test_broken_model_folders_say_what_is_wrong_and_the_good_one_goes_on(engine: EngineProcess, models: Path):
     async def scene() -> None:
-        async with engine.life() as watcher:
-            await watcher.client.call("models.add_folder", path=str(models))
+        async with engine.watched() as watcher:
             listed = {model["id"]: model for model in (await watcher.client.call("models"))["models"]}
             assert set(BROKEN) | {GOOD, "with-code"} <= set(listed)
             assert listed[GOOD]["problem"] is None
@@ -94,11 +94,31 @@ def test_broken_model_folders_say_what_is_wrong_and_the_good_one_goes_on(engine:
     assert not list(models.rglob("pickle-was-read"))
 
 
-def test_code_beside_the_weights_is_never_run(engine: EngineProcess, models: Path):
+def test_code_beside_the_weights_is_never_run(engine: EngineProcess):
     async def scene() -> None:
-        async with engine.life() as watcher:
-            await watcher.client.call("models.add_folder", path=str(models))
+        async with engine.watched() as watcher:
             assert await writes(watcher, "with-code") == await writes(watcher)
+
+    asyncio.run(scene())
+
+
+def test_a_model_that_goes_away_after_it_was_listed(engine: EngineProcess, tmp_path: Path):
+    folder = tmp_path / "models"
+    tiny_models.build_gpt2(folder / "here")
+
+    async def scene() -> None:
+        async with engine.watched() as watcher:
+            await watcher.client.call("models.add_folder", path=str(folder))
+            await watcher.client.call("hold", held=True)
+            waiting = await watcher.submit("text.generate", writing("here"))
+            (folder / "here").rename(tmp_path / "gone")
+            await watcher.client.call("hold", held=False)
+            ended = await watcher.ended(waiting)
+            assert ended["state"] == "failed" and "here" in ended["error"]["detail"], ended["error"]
+            await writes(watcher)
+            (tmp_path / "gone").rename(folder / "here")
+            await watcher.client.call("models.rescan")
+            await writes(watcher, "here")
 
     asyncio.run(scene())
 
@@ -113,10 +133,9 @@ PROMPTS = {
 }
 
 
-def test_prompts_that_are_none_say_so_and_the_next_one_is_written(engine: EngineProcess, models: Path):
+def test_prompts_that_are_none_say_so_and_the_next_one_is_written(engine: EngineProcess):
     async def scene() -> None:
-        async with engine.life() as watcher:
-            await watcher.client.call("models.add_folder", path=str(models))
+        async with engine.watched() as watcher:
             expected = await writes(watcher)
             for name, (prompt, codes, words) in PROMPTS.items():
                 error = await refusal(watcher, writing(GOOD, prompt=prompt))
@@ -126,30 +145,10 @@ def test_prompts_that_are_none_say_so_and_the_next_one_is_written(engine: Engine
                 assert await writes(watcher) == expected, f"after {name}"
             jobs = await watcher.jobs()
             check_exactly_once(engine.paths, jobs)
-        async with engine.life() as watcher:  # what was kept of them does not stop the next start
-            assert await writes(watcher) == expected
+        await engine.stop()
+        engine.start()
+        async with engine.watched() as watcher:  # what was kept of them does not stop the next start
+            assert (await watcher.ended(await watcher.submit("probe.noop")))["state"] == "finished"
             assert set(jobs) < set(await watcher.jobs())
-
-    asyncio.run(scene())
-
-
-def test_a_model_that_goes_away_after_it_was_listed(engine: EngineProcess, tmp_path: Path):
-    folder = tmp_path / "models"
-    tiny_models.build_gpt2(folder / "here")
-    tiny_models.build_llama(folder / GOOD)
-
-    async def scene() -> None:
-        async with engine.life() as watcher:
-            await watcher.client.call("models.add_folder", path=str(folder))
-            await watcher.client.call("hold", held=True)
-            waiting = await watcher.submit("text.generate", writing("here"))
-            (folder / "here").rename(tmp_path / "gone")
-            await watcher.client.call("hold", held=False)
-            ended = await watcher.ended(waiting)
-            assert ended["state"] == "failed" and "here" in ended["error"]["detail"], ended["error"]
-            await writes(watcher)
-            (tmp_path / "gone").rename(folder / "here")
-            await watcher.client.call("models.rescan")
-            await writes(watcher, "here")
 
     asyncio.run(scene())

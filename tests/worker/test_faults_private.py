@@ -16,7 +16,7 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_sockets_and_folders_are_their_owners_alone_and_workers_have_no_tokens(tmp_path: Path):
+def test_sockets_and_folders_are_their_owners_alone_and_workers_have_no_tokens(engine: EngineProcess):
     async def scene() -> None:
         async with engine.life(**dict.fromkeys(TOKENS, "a-secret-token")) as watcher:
             assert (await watcher.ended(await watcher.submit("probe.noop")))["state"] == "finished"
@@ -27,5 +27,4 @@ def test_sockets_and_folders_are_their_owners_alone_and_workers_have_no_tokens(t
             assert mode(runtime / "engine.sock") == 0o600
             assert mode(runtime.parent) == 0o700 and mode(engine.paths.data) == 0o700
 
-    with EngineProcess(tmp_path) as engine:
-        asyncio.run(scene())
+    asyncio.run(scene())

@@ -19,8 +19,8 @@ from studio.errors import StudioError
 from studio.library import inputs
 from studio.library.recipe import read_recipe
 from tests import bad_pictures
-from tests.image_engine_rig import Painter, build_models, pixels, rung, running, said
-from tests.worker.engine_rig import EngineProcess, Watcher
+from tests.image_engine_rig import Painter, build_models, painting, pixels, rung, said
+from tests.worker.engine_rig import EngineProcess, Nursery
 
 pytestmark = [
     pytest.mark.worker,
@@ -38,8 +38,8 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def engine(base: Path) -> Iterator[EngineProcess]:
-    with running(base) as engine:
+def engine(base: Path, nursery: Nursery) -> Iterator[EngineProcess]:
+    with painting(base, nursery) as engine:
         yield engine
 
 
@@ -48,8 +48,7 @@ def scene(engine: EngineProcess, base: Path) -> Callable[[Callable[[Painter], Aw
     """Runs what a painter does; before and after it, the same good picture is painted."""
 
     async def whole(act: Callable[[Painter], Awaitable[None]]) -> None:
-        watcher = await Watcher.attach(engine)
-        try:
+        async with engine.watched() as watcher:
             painter = Painter(watcher, base / "pictures" / "good.png", base / "pictures" / "mask.png")
             (first,) = await painter.paint()
             await act(painter)
@@ -59,8 +58,6 @@ def scene(engine: EngineProcess, base: Path) -> Callable[[Callable[[Painter], Aw
             assert not [job["id"] for job in jobs.values() if job["deaths"]]
             for job in jobs.values():
                 assert all(Path(one["path"]).is_file() for one in job["artifacts"])
-        finally:
-            await watcher.client.close()
 
     return lambda act: asyncio.run(whole(act))
 

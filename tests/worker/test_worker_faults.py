@@ -12,7 +12,8 @@ import pytest
 
 from studio.wire.channel import BlockingChannel
 from studio.wire.messages import Baton, Hello, Memory, Progress, Request, Running, Shutdown
-from tests.worker.worker_rig import PATIENCE_S, WorkerProcess, worker_process
+from tests.patience import PATIENCE_S
+from tests.worker.worker_rig import WorkerProcess, worker_process
 
 pytestmark = pytest.mark.worker
 

@@ -20,10 +20,10 @@ from studio.library.writer import read_receipt
 from studio.paths import Paths
 from studio.wire.channel import BlockingChannel, Closed
 from studio.wire.messages import Cancelled, Done, Failed, Message, Run, Stream
+from tests.patience import PATIENCE_S
 
 PROBE = Path(__file__).resolve().parent.parent / "probe_plugin"
 BUNDLED = PROBE.parent.parent / "plugins"
-PATIENCE_S = 60.0
 ENDS = (Done, Failed, Cancelled)
 
 
