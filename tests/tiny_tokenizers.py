@@ -1,5 +1,6 @@
 """Tiny tokenizers of several kinds, each with special and ordinary added tokens and a chat template."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,23 +31,24 @@ def tokenizer(kind: str, template: str = CHATML) -> Any:
     return fast
 
 
-def give_chat_tokens(folder: Path, template: str = CHATML) -> Path:
+def give_chat_tokens(folder: Path, template: str = CHATML, added: Sequence[str] = tuple(ADDED)) -> Path:
     """Gives the tokenizer of the tiny model in `folder` a template; its control tokens are the vocabulary's last."""
     import json
 
-    file = folder / "tokenizer.json"
+    file, tokens = folder / "tokenizer.json", [*SPECIAL, *added]
     content = json.loads(file.read_text(encoding="utf-8"))
     vocabulary = content["model"]["vocab"]
     merges = {"".join(pair) for pair in content["model"]["merges"]}
-    last = sorted((t for t in vocabulary if t in merges), key=vocabulary.__getitem__)[-len(SPECIAL + ADDED) :]
+    last = sorted((t for t in vocabulary if t in merges), key=vocabulary.__getitem__)[-len(tokens) :]
     parts = len(content["model"]["merges"]) - len(last)
     content["model"]["merges"] = content["model"]["merges"][:parts]
-    for old, new in zip(last, SPECIAL + ADDED, strict=True):
+    for old, new in zip(last, tokens, strict=True):
         entry = {"id": vocabulary.pop(old), "content": new, "special": new in SPECIAL, "normalized": False}
         flags = dict.fromkeys(("single_word", "lstrip", "rstrip"), False)
         content["added_tokens"].append({**entry, **flags})
     file.write_text(json.dumps(content), encoding="utf-8")
-    (folder / "chat_template.jinja").write_text(template, encoding="utf-8")
+    if template:
+        (folder / "chat_template.jinja").write_text(template, encoding="utf-8")
     return folder
 
 

@@ -292,7 +292,8 @@ class FileDesk(QObject):
     def begin(self) -> None:
         """What stands there on the first start."""
         if not self.buffers.open:
-            self.new("example.py", EXAMPLE)
+            self.new("example.py", EXAMPLE).saved = EXAMPLE  # nobody wrote it, so nothing of it is to be saved
+            self._show_tabs()
             self.editor.select(len(EXAMPLE))
 
     # inside ----------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ class CodeEditor(QPlainTextEdit):
         self._quiet = False
         self.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.setAccessibleName("Source code")
+        self.setProperty("source", True)
         self.setTabChangesFocus(False)
         self.highlighter = Highlighter(self.document(), theme)
         self._gutter = _Gutter(self)

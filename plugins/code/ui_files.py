@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from PySide6.QtCore import QModelIndex, Qt, Signal
 from PySide6.QtGui import QStandardItem, QStandardItemModel
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QTabBar, QTreeView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QTabBar, QToolButton, QTreeView, QVBoxLayout, QWidget
 
 from studio.kit.surface import label, push_button, tool_button
 from studio.kit.theme import Theme
@@ -126,9 +126,9 @@ class FileTabs(QTabBar):
     chosen = Signal(str)
     close_wanted = Signal(str)
 
-    def __init__(self, parent: QWidget | None = None):
+    def __init__(self, theme: Theme, parent: QWidget | None = None):
         super().__init__(parent)
-        self.setTabsClosable(True)
+        self._theme = theme
         self.setMovable(False)
         self.setExpanding(False)
         self.setDrawBase(False)
@@ -137,7 +137,6 @@ class FileTabs(QTabBar):
         self.setUsesScrollButtons(True)
         self.setAccessibleName("Open files")
         self.currentChanged.connect(lambda at: self.chosen.emit(self.tabData(at)) if at >= 0 else None)
-        self.tabCloseRequested.connect(lambda at: self.close_wanted.emit(self.tabData(at)))
 
     def show_files(self, files: Iterable[tuple[str, bool]], current: str) -> None:
         """(name, modified) in order."""
@@ -148,6 +147,7 @@ class FileTabs(QTabBar):
         for at, (name, modified) in enumerate(files):
             if at == self.count():
                 self.addTab("")
+                self.setTabButton(at, QTabBar.ButtonPosition.RightSide, self._closer())
             words = f"● {name.rpartition('/')[2]}" if modified else name.rpartition("/")[2]
             if self.tabText(at) != words:
                 self.setTabText(at, words)
@@ -156,3 +156,17 @@ class FileTabs(QTabBar):
             if name == current:
                 self.setCurrentIndex(at)
         self.blockSignals(False)
+
+    def _closer(self) -> QToolButton:
+        """The small cross on a tab. Which file that is, is asked when it is pressed: tabs are used for other files."""
+        icon = self._theme.icon("mdi6.close")
+        cross = tool_button("Close", icon=icon, help="Puts this file away (Ctrl+W)", quiet=True)
+        cross.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        cross.clicked.connect(lambda: self._close(cross))
+        return cross
+
+    def _close(self, cross: QToolButton) -> None:
+        side = QTabBar.ButtonPosition.RightSide
+        at = next((n for n in range(self.count()) if self.tabButton(n, side) is cross), None)
+        if at is not None:
+            self.close_wanted.emit(self.tabData(at))

@@ -95,7 +95,7 @@ class CodeLayout(QWidget):
         self.fit = FitLine(session, operation)
         self.starter = StarterCard(theme, STARTER)
         self.tree = FileTree(theme)
-        self.tabs = FileTabs()
+        self.tabs = FileTabs(theme)
         self.editors = QStackedWidget()
         self.deeds = Segments("What the model does", [(str(deed), name, help) for deed, name, help in DEEDS])
         self.prompt = PromptEditor(WANTED[Deed.WRITE])
@@ -113,6 +113,8 @@ class CodeLayout(QWidget):
         self.suggest.setCheckable(True)
         self.suggest.setChecked(True)
         self.suggest_said = label(small=True, muted=True)
+        self.suggest_said.setContentsMargins(16, 4, 16, 4)
+        self.suggest_said.hide()
         self.disk = _DiskNote()
         self.answer, self.changes, self.output = AnswerView(), ChangesView(theme), OutputView(theme)
         self.error = ErrorView(theme)
@@ -162,12 +164,14 @@ class CodeLayout(QWidget):
         for page in (self.answer, self.changes, self.output, self._troubled):
             self.below.addWidget(page)
         self.below.hide()
-        split = QSplitter(Qt.Orientation.Vertical)
+        split = self._split = QSplitter(Qt.Orientation.Vertical)
         split.setChildrenCollapsible(False)
         split.addWidget(above)
         split.addWidget(self.below)
         split.setStretchFactor(0, 3)
         split.setStretchFactor(1, 2)
+        self.editors.setMinimumHeight(96)
+        self.below.setMinimumHeight(120)
         return split
 
     def _foot(self) -> QVBoxLayout:
@@ -193,6 +197,10 @@ class CodeLayout(QWidget):
 
     def show_below(self, page: QWidget | None) -> None:
         """One of answer, changes, output and error; None closes the lower part."""
+        if page is not None and self.below.isHidden():
+            high = self._split.height()
+            self.below.show()
+            self._split.setSizes([high * 11 // 20, high * 9 // 20])
         self.below.setVisible(page is not None)
         if page is not None:
             self.below.setCurrentWidget(self._troubled if page is self.error else page)

@@ -200,6 +200,7 @@ class Admission:
             parents=tuple(asked.texts("parents")),
             depends_on=depends_on,
             not_before=asked.number("not_before"),
+            device=self._plugins.operation(operation).entry.device,
         )
 
     def title(self, params: Params, operation: str) -> str:

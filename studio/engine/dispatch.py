@@ -115,6 +115,7 @@ class Dispatch:
             rank=int(job.priority),
             attempt=job.attempt,
             data=str(self._data),
+            device=job.device,
         )
         crash.point("start.before_send")
         self._send(worker, message)

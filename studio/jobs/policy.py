@@ -3,7 +3,7 @@
 A worker may hold several jobs of different urgency: a more urgent one is started beside a running one
 and takes the device at its next step. Nothing starves: a class that was passed over PATIENCE times goes
 first once, and a job that affinity skipped PATIENCE times is not skipped again. Counting turns instead
-of seconds makes the order independent of the clock.
+of seconds makes the order independent of the clock. A job that needs no device waits for nobody who has it.
 """
 
 from itertools import islice
@@ -13,6 +13,8 @@ from studio.jobs.state import Job, Priority, Queue, Worker
 LOOKAHEAD = 16
 PATIENCE = 8
 TOGETHER = 3
+BESIDE = 4
+"""Jobs on one worker that compute, and that need no device."""
 
 
 def pick(queue: Queue, worker: Worker) -> Job | None:
@@ -20,13 +22,12 @@ def pick(queue: Queue, worker: Worker) -> Job | None:
     if queue.held or not worker.ready:
         return None
     active = queue.active(worker)
-    if len(active) >= TOGETHER:
-        return None
-    busiest = min((job.priority for job in active), default=None)
+    computing = [job.priority for job in active if job.device]
+    busiest = min(computing, default=None)
+    beside = len(active) - len(computing) < BESIDE
     for priority in _classes(queue):
-        if busiest is not None and priority >= busiest:
-            continue
-        job = _best(queue, worker, priority, active)
+        free = len(computing) < TOGETHER and (busiest is None or priority < busiest)
+        job = _best(queue, worker, priority, active, device=free, beside=beside) if free or beside else None
         if job is not None:
             return job
     return None
@@ -50,10 +51,12 @@ def _classes(queue: Queue) -> list[Priority]:
     return sorted(Priority, key=lambda p: (queue.passed[p] < PATIENCE, p))
 
 
-def _best(queue: Queue, worker: Worker, priority: Priority, active: list[Job]) -> Job | None:
-    fitting = [
-        job for _, _, id in islice(queue.waiting[priority], LOOKAHEAD) if _fits(job := queue.jobs[id], worker, active)
-    ]
+def _best(
+    queue: Queue, worker: Worker, priority: Priority, active: list[Job], *, device: bool, beside: bool
+) -> Job | None:
+    """device, beside: whether a job that needs the device, or one that does not, may start."""
+    ahead = (queue.jobs[id] for _, _, id in islice(queue.waiting[priority], LOOKAHEAD))
+    fitting = [job for job in ahead if (device if job.device else beside) and _fits(job, worker, active)]
     if not fitting:
         return None
     head = fitting[0]

@@ -52,6 +52,7 @@ class Job:
     parents: tuple[str, ...] = ()
     depends_on: tuple[str, ...] = ()
     not_before: float = 0.0
+    device: bool = True
     worker: str = ""
     attempt: int = 0
     deaths: int = 0

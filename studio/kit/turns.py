@@ -12,7 +12,7 @@ WAITS = "Waiting for the device; a more urgent job has it"
 
 def waiting(jobs: Iterable[dict[str, Any]]) -> set[str]:
     """Of the engine's jobs, the ids of those that have begun and wait for a more urgent one of their worker."""
-    begun = [job for job in jobs if job.get("worker") and job.get("state") in ON_WORKER]
+    begun = [job for job in jobs if job.get("worker") and job.get("state") in ON_WORKER and job.get("device", True)]
     first: dict[str, int] = {}
     for job in begun:
         first[job["worker"]] = min(first.get(job["worker"], urgency(job)), urgency(job))

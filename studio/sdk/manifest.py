@@ -18,7 +18,10 @@ class _Closed(BaseModel):
 
 
 class OperationEntry(_Closed):
-    """An operation. `params`, `backend` and `estimate` are `module:name`, relative to the plugin's package."""
+    """An operation. `params`, `backend` and `estimate` are `module:name`, relative to the plugin's package.
+
+    device: whether it computes on the device. One that does not runs beside whatever has it.
+    """
 
     id: str
     title: str
@@ -32,6 +35,7 @@ class OperationEntry(_Closed):
     priority: str = Field("interactive", pattern="^(interactive|batch|training|maintenance)$")
     watchdog_s: float = Field(120.0, gt=0)
     model_field: str = "model"
+    device: bool = True
 
 
 class PanelEntry(_Closed):

@@ -134,6 +134,18 @@ class Baton:
                 self._holder = None
                 self._grant()
 
+    def pause_here(self, turn: Turn) -> None:
+        """A step boundary of a job that needs no device: waits while it is paused. Raises JobCancelled."""
+        with self._changed:
+            while True:
+                turn.check()
+                if turn.paused != turn.paused_seen:
+                    turn.paused_seen = turn.paused
+                    self._paused(turn.job, turn.paused)
+                if not turn.paused:
+                    return
+                self._changed.wait()
+
     def holds(self, turn: Turn) -> bool:
         with self._changed:
             return self._holder is turn

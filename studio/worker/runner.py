@@ -120,7 +120,8 @@ class Runner:
         facts: dict[str, Any] = {}
         fault: faults.Fault | None = None
         try:
-            self._baton.acquire(turn)
+            if run.device:
+                self._baton.acquire(turn)
             memory.begin_peak()
             self._before[run.job] = (memory.read().used, set(run.models) <= set(self._residency.residents()))
             known = writer.read_receipt(Path(run.receipt))

@@ -351,3 +351,25 @@ def test_an_id_is_free_again_once_the_job_is_over():
     assert turn is not None and table.baton.enter("a", 0) is None
     table.baton.forget(turn)
     assert table.baton.enter("a", 0) is not None
+
+
+def test_a_job_without_the_device_pauses_and_is_cancelled_at_its_steps_and_takes_nothing():
+    told: list[tuple[str, bool]] = []
+    baton = Baton(lambda job: None, lambda job, paused: told.append((job, paused)))
+    holder, beside = baton.enter("holder", 0), baton.enter("beside", 0)
+    assert holder is not None and beside is not None
+    baton.acquire(holder)
+    baton.pause_here(beside)
+    baton.pause("beside")
+    thread = threading.Thread(target=baton.pause_here, args=(beside,), daemon=True)
+    thread.start()
+    while not told:
+        threading.Event().wait(0.001)
+    assert told == [("beside", True)] and baton.holds(holder)
+    baton.resume("beside")
+    thread.join(PATIENCE_S)
+    assert not thread.is_alive() and told[-1] == ("beside", False)
+    baton.cancel("beside")
+    with pytest.raises(JobCancelled):
+        baton.pause_here(beside)
+    assert baton.holds(holder)

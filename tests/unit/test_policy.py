@@ -119,3 +119,15 @@ def test_picking_among_ten_thousand_looks_at_a_few():
     queue.held = False
     assert policy.pick(queue, queue.workers["w"]).id == "j0"
     assert len(looked) <= policy.LOOKAHEAD
+
+
+def test_a_job_that_needs_no_device_starts_beside_any_other_up_to_a_number():
+    queue = queue_with()
+    assert submit(queue, "chat") == ["chat"]
+    assert [submit(queue, f"run{n}", device=False) for n in range(policy.BESIDE)] == [
+        [f"run{n}"] for n in range(policy.BESIDE)
+    ]
+    assert submit(queue, "one more", device=False) == [], "so many at once"
+    assert submit(queue, "chat2") == [], "the device is taken"
+    assert starts(queue, ev.JobDone("chat", 1)) == ["chat2"], "those beside it keep nobody from the device"
+    assert starts(queue, ev.JobDone("run0", 1)) == ["one more"]
