@@ -4,11 +4,10 @@ from collections.abc import Callable, Sequence
 
 from studio.sdk.operation import JobContext
 
-from .backend import _settings
 from .loading import Language
 from .params import Generate as Params
 from .renderer import renderer
-from .sampling import Sampler
+from .sampler import Sampler
 from .templates import Format, template_of
 from .writing import Save, Written, write
 
@@ -36,7 +35,7 @@ def answer(
     plain = form.template.source == "plain" and not lead
     return write(
         ids,
-        Sampler(_settings(params), seed, ids, params.max_tokens, language.model.device),
+        Sampler(params, seed, language.lexicon, ids),
         ctx,
         language,
         limit=params.max_tokens,

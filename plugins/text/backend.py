@@ -6,7 +6,7 @@ from studio.sdk.operation import JobContext
 from . import resident
 from .loading import Language
 from .params import Generate as Params
-from .sampling import Sampler, Settings
+from .sampler import Sampler
 from .writing import Written, check_ids, write
 
 
@@ -21,7 +21,7 @@ class Generate:
     def _write(self, params: Params, ctx: JobContext, language: Language) -> None:
         prompt = encode(params.prompt, language)
         seed = params.seed if params.seed is not None else params.with_seeds().seed or 0
-        sampler = Sampler(_settings(params), seed, prompt, params.max_tokens, language.model.device)
+        sampler = Sampler(params, seed, language.lexicon, prompt)
 
         def save(written: Written) -> None:
             ctx.note(prompt_chars=len(params.prompt), seed=seed)
@@ -57,14 +57,3 @@ def encode(prompt: str, language: Language) -> list[int]:
     ids = list(language.tokenizer(prompt)["input_ids"])
     check_ids(ids, language, len(prompt))
     return ids
-
-
-def _settings(params: Params) -> Settings:
-    return Settings(
-        temperature=params.temperature,
-        top_k=params.top_k,
-        top_p=params.top_p,
-        min_p=params.min_p,
-        typical_p=params.typical_p,
-        repetition_penalty=params.repetition_penalty,
-    )

@@ -22,6 +22,7 @@ from transformers.utils import logging as transformers_logging
 from studio.errors import StudioError
 from studio.sdk.operation import ModelInfo
 
+from .lexicon import Lexicon
 from .prefix_cache import PrefixCache
 from .probing import probe
 
@@ -38,7 +39,8 @@ BROKEN = (OSError, ValueError, TypeError, KeyError, AttributeError, IndexError, 
 class Language:
     """A loaded model with what the decode loop must know about it.
 
-    context: the most tokens it can hold, None without a limit. ends: token ids after which it stops.
+    context: the most tokens it can hold, None without a limit. ends: token ids after which it stops. lexicon: what
+    samplers know of its tokens.
     cache: the name of forward's cache argument, "" where the whole text is read again for every token.
     chunked: whether a prompt may be read in pieces longer than one token. last_only: whether forward can
     compute the logits of the last position alone. layers: the blocks that a text passes one after another.
@@ -50,6 +52,7 @@ class Language:
     context: int | None
     vocabulary: int
     ends: frozenset[int]
+    lexicon: Lexicon
     cache: str
     chunked: bool
     last_only: bool
@@ -82,13 +85,14 @@ def load(info: ModelInfo, device: str, dtype: str) -> Language:
     model.to(device)
     text = config.get_text_config()
     vocabulary = model.get_input_embeddings().weight.shape[0]
-    reading = probe(model, vocabulary)
+    ends, reading = _ends(model, tokenizer), probe(model, vocabulary)
     return Language(
         model=model,
         tokenizer=tokenizer,
         context=next((int(n) for n in (getattr(text, name, None) for name in LENGTHS) if n and int(n) > 0), None),
         vocabulary=vocabulary,
-        ends=_ends(model, tokenizer),
+        ends=ends,
+        lexicon=Lexicon(tokenizer, vocabulary, ends),
         cache=reading.cache,
         chunked=reading.chunked,
         last_only=reading.last_only,

@@ -6,27 +6,37 @@ import platform
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, field_validator
 
 from studio.sdk.operation import Estimate, ModelInfo
 from studio.sdk.params import Density, Params, Prompt, Seed, Ui
 
+from .escapes import unescape
+from .params_sampling import SamplingParams
+from .stages import TRANSFORMERS_ORDER
+
 CHUNK = 512
 """Prompt tokens read between two step boundaries."""
 
 BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2, "float8_e4m3fn": 1, "float8_e5m2": 1}
 SHORT = {"f64": "float64", "f32": "float32", "bf16": "bfloat16", "f16": "float16"}
-ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\"}
 
 
-def _slider(density: Density, step: float = 0.01, **rest: float) -> Ui:
-    return Ui(group="Sampling", density=density, widget="slider", step=step, **rest)  # type: ignore[arg-type]
+def with_order(values: dict[str, Any]) -> dict[str, Any]:
+    """From version 1, which had one order: the penalty, temperature, top-k, top-p, min-p, typical-p.
+
+    At temperature 0 it took the likeliest token whatever typical-p said.
+    """
+    values["order"] = list(TRANSFORMERS_ORDER)
+    if values.get("temperature") == 0:
+        values["typical_p"] = 1.0
+    return values
 
 
-class Generate(Params):
-    """Raw completion: the model goes on where the prompt ends."""
+class WritingParams(Params):
+    """What every text is written from, and how long it may be."""
 
     prompt: Prompt = Field(default="", description="The text to go on from.")
     model: Annotated[str, Ui(widget="model", group="Model", choices_from="hub:text-generation")] = Field(
@@ -40,40 +50,6 @@ class Generate(Params):
         max_length=16,
         description=r"Stop before any of these texts; \n is a line break, \t a tab, \\ a backslash.",
     )
-    temperature: Annotated[float, _slider(Density.SIMPLE, 0.05, soft_min=0, soft_max=2)] = Field(
-        default=0.8, ge=0, le=5, description="Low is predictable, high surprises; 0 always takes the likeliest token."
-    )
-    top_p: Annotated[float, _slider(Density.SIMPLE)] = Field(
-        default=1.0,
-        gt=0,
-        le=1,
-        title="Top-p",
-        description="Choose among the likeliest tokens that together have this probability; 1 is off.",
-    )
-    top_k: Annotated[int, Ui(group="Sampling", density=Density.EXPERT, soft_min=0, soft_max=200)] = Field(
-        default=40, ge=0, le=1000, title="Top-k", description="Choose among this many likeliest tokens; 0 is off."
-    )
-    min_p: Annotated[float, _slider(Density.EXPERT)] = Field(
-        default=0.0,
-        ge=0,
-        le=1,
-        title="Min-p",
-        description="Leave out tokens less likely than this share of the likeliest one; 0 is off.",
-    )
-    typical_p: Annotated[float, _slider(Density.EXPERT)] = Field(
-        default=1.0,
-        gt=0,
-        le=1,
-        title="Typical-p",
-        description="Prefer tokens about as surprising as the model expects on average; 1 is off.",
-    )
-    repetition_penalty: Annotated[float, _slider(Density.EXPERT, soft_min=1, soft_max=1.5)] = Field(
-        default=1.0,
-        ge=0.5,
-        le=3,
-        description="Above 1, tokens of the prompt and the text so far become less likely.",
-    )
-    seed: Seed = Field(default=None, description="The same seed and settings give the same text; empty draws one.")
 
     @field_validator("prompt")
     @classmethod
@@ -91,20 +67,16 @@ class Generate(Params):
 
     def stops(self) -> list[str]:
         """The stop strings as the model would write them, escapes resolved."""
-        return [_unescape(text) for text in self.stop]
+        return [unescape(text) for text in self.stop]
 
 
-def _unescape(text: str) -> str:
-    found, at = [], 0
-    while at < len(text):
-        follower = text[at + 1 : at + 2]
-        if text[at] == "\\" and follower in ESCAPES and follower:
-            found.append(ESCAPES[follower])
-            at += 2
-        else:
-            found.append(text[at])
-            at += 1
-    return "".join(found)
+class Generate(SamplingParams, WritingParams):
+    """Raw completion: the model goes on where the prompt ends."""
+
+    version: ClassVar[int] = 2
+    migrations: ClassVar[dict[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {1: with_order}
+
+    seed: Seed = Field(default=None, description="The same seed and settings give the same text; empty draws one.")
 
 
 def estimate(params: Generate, find: Callable[[str], ModelInfo | None]) -> Estimate:

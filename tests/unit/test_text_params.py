@@ -3,6 +3,8 @@
 import pytest
 
 from plugins.text import params as p
+from plugins.text.params_sampling import SamplingParams
+from plugins.text.stages import DEFAULT_ORDER, TRANSFORMERS_ORDER
 from studio.errors import StudioError
 from studio.sdk.fields import describe
 from studio.sdk.operation import ModelInfo
@@ -15,7 +17,8 @@ def test_the_form_has_the_agreed_simple_fields() -> None:
     fields = {field.name: field for field in describe(p.Generate)}
     simple = [name for name, field in fields.items() if field.ui.density is Density.SIMPLE]
     assert simple == ["prompt", "model", "max_tokens", "temperature", "top_p", "seed"]
-    assert set(fields) - set(simple) == {"stop", "top_k", "min_p", "typical_p", "repetition_penalty"}
+    assert list(fields)[:4] == ["prompt", "model", "max_tokens", "stop"] and list(fields)[-1] == "seed"
+    assert set(fields) - set(simple) - {"stop"} == set(SamplingParams.model_fields) - {"temperature", "top_p"}
     assert fields["model"].ui.choices_from == "hub:text-generation"
     assert (fields["max_tokens"].minimum, fields["max_tokens"].maximum, fields["max_tokens"].default) == (1, 8192, 200)
     assert all(field.description for field in fields.values())
@@ -46,6 +49,19 @@ def test_values_out_of_range_are_named(name: str, value: object) -> None:
     with pytest.raises(StudioError) as caught:
         p.Generate.load({name: value})
     assert name in caught.value.problems  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("typical", [1.0, 0.4])
+@pytest.mark.parametrize("heat", [0.0, 0.9])
+def test_recipes_of_before_there_was_an_order_keep_the_order_they_were_made_with(heat: float, typical: float) -> None:
+    """At temperature 0 typical-p was not asked; in a chain it would be."""
+    old = {"prompt": "x", "temperature": heat, "top_k": 5, "typical_p": typical, "repetition_penalty": 1.2, "seed": 3}
+    found = p.Generate.load(old, 1)
+    assert found.order == list(TRANSFORMERS_ORDER)
+    assert found.typical_p == (typical if heat else 1.0)
+    kept = {name: value for name, value in old.items() if name != "typical_p"}
+    assert {name: getattr(found, name) for name in kept} == kept
+    assert p.Generate.load({"prompt": "x"}, 2).order == list(DEFAULT_ORDER)
 
 
 def test_a_nul_says_where_it_is() -> None:

@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from plugins.text import loading
-from plugins.text.sampling import Sampler, Settings
+from plugins.text.lexicon import Lexicon
+from plugins.text.params_sampling import SamplingParams
+from plugins.text.sampler import Sampler
 from plugins.text.writing import Written, write
 from studio.errors import StudioError
 from studio.sdk.operation import JobCancelled, ModelInfo
@@ -15,7 +17,8 @@ from tests.text_context import Context, Models
 
 pytestmark = pytest.mark.worker
 PROMPT = "Once upon a time there was a fox"
-GREEDY = Settings(temperature=0)
+WORDS = Lexicon(None, tiny_models.VOCABULARY)
+GREEDY = SamplingParams(temperature=0)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +44,7 @@ def prompt_of(language: loading.Language, tokens: int = 0) -> list[int]:
 def written(
     language: loading.Language,
     prompt: list[int],
-    settings: Settings = GREEDY,
+    settings: SamplingParams = GREEDY,
     limit: int = 60,
     stops: tuple[str, ...] = (),
     seed: int = 0,
@@ -49,7 +52,7 @@ def written(
 ) -> Written:
     """Cold: nothing that was read before is used."""
     language.prefixes.clear()
-    sampler = Sampler(settings, seed, prompt, limit)
+    sampler = Sampler(settings, seed, WORDS, prompt)
     return write(prompt, sampler, context or Context(Models()), language, limit=limit, stops=stops)
 
 
@@ -75,7 +78,7 @@ def test_greedy_is_generate_token_for_token(languages: dict[str, loading.Languag
     language = languages[name]
     prompt = prompt_of(language)
     extra: dict[str, Any] = {"repetition_penalty": penalty} if penalty != 1 else {}
-    ours = written(language, prompt, Settings(temperature=0, repetition_penalty=penalty))
+    ours = written(language, prompt, SamplingParams(temperature=0, repetition_penalty=penalty))
     assert ours.tokens == generated(language, prompt, **extra)
     assert len(ours.tokens) > 5
 
@@ -113,21 +116,21 @@ def test_streamed_text_is_the_decoded_tokens(languages: dict[str, loading.Langua
     language = languages[name]
     for seed in range(5):
         context = Context(Models())
-        found = written(language, prompt_of(language), Settings(temperature=1.5), 80, seed=seed, context=context)
+        found = written(language, prompt_of(language), SamplingParams(temperature=1.5), 80, seed=seed, context=context)
         tokens = [token for token in found.tokens if token not in language.ends]
         whole = language.tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         assert context.streamed == found.text == whole
 
 
 def test_the_same_seed_gives_the_same_and_another_does_not(languages: dict[str, loading.Language]) -> None:
-    language, hot = languages["llama"], Settings(temperature=1.2, top_k=40)
+    language, hot = languages["llama"], SamplingParams(temperature=1.2, top_k=40)
     one, two, other = (written(language, prompt_of(language), hot, seed=seed).tokens for seed in (7, 7, 8))
     assert one == two != other
 
 
 def test_the_global_generator_is_left_alone(languages: dict[str, loading.Language]) -> None:
     before = torch.get_rng_state()
-    written(languages["llama"], prompt_of(languages["llama"]), Settings(temperature=1.0))
+    written(languages["llama"], prompt_of(languages["llama"]), SamplingParams(temperature=1.0))
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -194,7 +197,7 @@ def test_cancelled_at_every_boundary(languages: dict[str, loading.Language]) -> 
         context, kept = Context(Models(), stop), list[Written]()
         language.prefixes.clear()
         try:
-            write(prompt, Sampler(GREEDY, 0, prompt, 12), context, language, limit=12, save=kept.append)
+            write(prompt, Sampler(GREEDY, 0, WORDS, prompt), context, language, limit=12, save=kept.append)
         except JobCancelled:
             assert len(seen) == last
             tokens = kept[0].tokens if kept else []

@@ -11,15 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plugins.text import caches, decoding, loading
+from plugins.text.lexicon import Lexicon
+from plugins.text.params_sampling import SamplingParams
 from plugins.text.prefix_cache import MARKS, Branch, PrefixCache, common
-from plugins.text.sampling import Sampler, Settings
+from plugins.text.sampler import Sampler
 from plugins.text.writing import Written, write
 from studio.sdk.operation import JobCancelled, ModelInfo
 from tests import tiny_models
 from tests.text_context import Context, Models
 
 pytestmark = pytest.mark.worker
-GREEDY = Settings(temperature=0)
+WORDS = Lexicon(None, tiny_models.VOCABULARY)
+GREEDY = SamplingParams(temperature=0)
 CUT = {"llama", "qwen3", "gpt2"}
 BUILDERS: dict[str, Callable[[Path], Path]] = {
     "llama": tiny_models.build_llama,
@@ -60,7 +63,7 @@ class Watched:
     """A greedy sampler that keeps the logits it saw first."""
 
     def __init__(self, ids: list[int]):
-        self._sampler = Sampler(GREEDY, 0, ids, 100)
+        self._sampler = Sampler(GREEDY, 0, WORDS, ids)
         self.first: torch.Tensor | None = None
 
     def __call__(self, logits: torch.Tensor) -> int:

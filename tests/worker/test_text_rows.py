@@ -6,15 +6,18 @@ from typing import Any
 import pytest
 
 from plugins.text import loading
+from plugins.text.lexicon import Lexicon
+from plugins.text.params_sampling import SamplingParams
 from plugins.text.prefix_cache import PrefixCache
-from plugins.text.sampling import Sampler, Settings
+from plugins.text.sampler import Sampler
 from plugins.text.writing import Written, write, write_several
 from studio.sdk.operation import JobCancelled, ModelInfo
 from tests import tiny_models
 from tests.text_context import Context, Models
 
 pytestmark = pytest.mark.worker
-HOT = Settings(temperature=1.3, top_k=60, repetition_penalty=1.1)
+WORDS = Lexicon(None, tiny_models.VOCABULARY)
+HOT = SamplingParams(temperature=1.3, top_k=60, repetition_penalty=1.1)
 IDS = list(range(3, 43))
 BUILDERS = {
     "llama": tiny_models.build_llama,
@@ -41,12 +44,12 @@ def again(language: loading.Language) -> loading.Language:
 
 
 def several(language: loading.Language, seeds: list[int], ctx: Context | None = None, **more: Any) -> list[Written]:
-    samplers = [Sampler(HOT, seed, IDS, 40) for seed in seeds]
+    samplers = [Sampler(HOT, seed, WORDS, IDS) for seed in seeds]
     return write_several(IDS, samplers, ctx or Context(Models()), language, **{"limit": 24, **more})
 
 
 def alone(language: loading.Language, seed: int, **more: Any) -> Written:
-    return write(IDS, Sampler(HOT, seed, IDS, 40), Context(Models()), again(language), **{"limit": 24, **more})
+    return write(IDS, Sampler(HOT, seed, WORDS, IDS), Context(Models()), again(language), **{"limit": 24, **more})
 
 
 @pytest.mark.parametrize("name", BUILDERS)
@@ -71,9 +74,9 @@ def test_the_prompt_is_read_once_and_each_row_can_be_gone_on_with(
     assert len(ctx.steps) == max(len(w.tokens) for w in found) - 1
     for one in found:
         longer = [*IDS, *one.tokens, 5]
-        again_ = write(longer, Sampler(HOT, 0, longer, 5), Context(Models()), language, limit=3)
+        again_ = write(longer, Sampler(HOT, 0, WORDS, longer), Context(Models()), language, limit=3)
         assert again_.reused == len(longer) - 2
-        cold = write(longer, Sampler(HOT, 0, longer, 5), Context(Models()), again(language), limit=3)
+        cold = write(longer, Sampler(HOT, 0, WORDS, longer), Context(Models()), again(language), limit=3)
         assert again_.tokens == cold.tokens
 
 

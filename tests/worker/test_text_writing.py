@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from plugins.text import loading
-from plugins.text.sampling import Sampler, Settings
+from plugins.text.lexicon import Lexicon
+from plugins.text.params_sampling import SamplingParams
+from plugins.text.sampler import Sampler
 from plugins.text.writing import Written, write
 from studio.errors import StudioError
 from studio.sdk.operation import JobCancelled, ModelInfo
@@ -16,7 +18,8 @@ from tests import tiny_models
 from tests.text_context import Context, Models
 
 pytestmark = pytest.mark.worker
-GREEDY = Settings(temperature=0)
+WORDS = Lexicon(None, tiny_models.VOCABULARY)
+GREEDY = SamplingParams(temperature=0)
 IDS = [5, 9, 200, 17, 300, 41, 8]
 
 
@@ -28,7 +31,7 @@ def language(tmp_path_factory: pytest.TempPathFactory) -> loading.Language:
 
 def written(language: loading.Language, ctx: Context | None = None, ids: list[int] = IDS, **more: Any) -> Written:
     more = {"limit": 30, **more}
-    choose = more.pop("choose", None) or Sampler(GREEDY, 0, ids, more["limit"])
+    choose = more.pop("choose", None) or Sampler(GREEDY, 0, WORDS, ids)
     return write(ids, choose, ctx or Context(Models()), language, **more)
 
 
@@ -42,7 +45,7 @@ def test_what_was_written_and_its_facts(language: loading.Language) -> None:
     assert found.text == ctx.streamed == text_of(language, found.tokens)
     assert (found.stop_reason, found.prompt_tokens, len(found.tokens)) == ("length", len(IDS), 30)
     assert ctx.facts == found.facts() and ctx.facts["tokens"] == 30
-    assert found.records == [None] * 30
+    assert [record.token for record in found.records] == found.tokens
 
 
 def test_ends_beside_the_models_own(language: loading.Language) -> None:
@@ -86,10 +89,10 @@ class Choice:
 
 
 def test_records_of_choices_are_kept(language: loading.Language) -> None:
-    sampler = Sampler(GREEDY, 0, IDS, 8)
+    sampler = Sampler(GREEDY, 0, WORDS, IDS)
 
     def choose(logits: torch.Tensor) -> Choice:
-        token = sampler(logits)
+        token = sampler(logits).token
         return Choice(token, token.to_bytes(2, "little"))
 
     found = written(language, choose=choose, limit=8)
