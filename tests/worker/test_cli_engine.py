@@ -1,60 +1,31 @@
 """The command line with a real engine and real workers: what goes where, how it ends, and what is left."""
 
 import json
-import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from studio.library.recipe import embed_text, read_recipe, text_of
 from tests.tiny_models import build_llama
+from tests.worker.cli_rig import Studio, on_its_own, on_one_engine
+from tests.worker.engine_rig import Nursery
 
 pytestmark = pytest.mark.worker
-PROBE = Path(__file__).resolve().parents[1] / "probe_plugin"
 TEXT = "Ein Text,\nmit Ümlauten 🎈\r\nund ohne Zeilenende"
 
 
-class Studio:
-    """`studio` as a person calls it, with a data folder of its own."""
-
-    def __init__(self, data: Path):
-        self.environment = {**os.environ, "ATELIER_DATA": str(data), "ATELIER_PLUGINS": str(PROBE)}
-
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "studio", *arguments]
-        pipe = subprocess.PIPE
-        # Unbuffered: what was read ahead would be lost to communicate().
-        return subprocess.Popen(command, bufsize=0, stdin=pipe, stdout=pipe, stderr=pipe, env=self.environment)
-
-    def __call__(self, *arguments: str, stdin: bytes = b"", expect: int = 0) -> subprocess.CompletedProcess[str]:
-        with self.start(*arguments) as process:
-            out, err = process.communicate(stdin, timeout=240)
-        assert process.returncode == expect, (out, err)
-        return subprocess.CompletedProcess(arguments, process.returncode, out.decode(), err.decode())
-
-    def json(self, *arguments: str) -> Any:
-        return json.loads(self(*arguments, "--json").stdout)
-
-    def job(self, id: str) -> dict[str, Any]:
-        return next(job for job in self.json("jobs")["jobs"] if job["id"] == id)
-
-    def wait(self, id: str, *states: str) -> dict[str, Any]:
-        """Asks until the job is in one of the states; the test's own limit ends a vain wait."""
-        while (job := self.job(id))["state"] not in states:
-            pass
-        return job
+@pytest.fixture(scope="module")
+def studio(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    yield from on_one_engine(tmp_path_factory.mktemp("cli"), nursery)
 
 
 @pytest.fixture
-def studio(own_data: Path) -> Iterator[Studio]:
-    studio = Studio(own_data)
-    yield studio
-    studio("engine", "stop")
+def fresh(own_data: Path) -> Iterator[Studio]:
+    """Without an engine."""
+    yield from on_its_own(own_data)
 
 
 def saved(process: subprocess.CompletedProcess[str], word: str = "Saved") -> Path:
@@ -62,8 +33,8 @@ def saved(process: subprocess.CompletedProcess[str], word: str = "Saved") -> Pat
     return Path(line.removeprefix(word + " "))
 
 
-def test_the_text_alone_is_on_standard_output(studio: Studio):
-    run = studio("run", "probe.echo", "--text", "-", "--chunks", "7", stdin=TEXT.encode())
+def test_the_text_alone_is_on_standard_output(fresh: Studio):
+    run = fresh("run", "probe.echo", "--text", "-", "--chunks", "7", stdin=TEXT.encode())
     assert run.stdout == TEXT
     path = saved(run)
     assert text_of(path) == TEXT
@@ -95,7 +66,7 @@ def test_ctrl_c_cancels_and_keeps_what_was_made(studio: Studio):
     assert process.returncode == 130, err
     kept = Path(next(line for line in err.decode().splitlines() if line.startswith("Kept ")).removeprefix("Kept "))
     assert text_of(kept) + " " == (first + out).decode()
-    assert studio.json("jobs")["jobs"][0]["state"] == "cancelled"
+    assert studio.newest()["state"] == "cancelled"
 
 
 def test_a_reader_that_leaves_stops_the_work_quietly(studio: Studio):
@@ -108,7 +79,7 @@ def test_a_reader_that_leaves_stops_the_work_quietly(studio: Studio):
     process.stderr.close()
     assert process.stdin
     process.stdin.close()
-    assert studio.json("jobs")["jobs"][0]["state"] == "cancelled"
+    assert studio.newest()["state"] == "cancelled"
 
 
 def test_a_detached_job_is_watched_and_steered(studio: Studio):
@@ -122,8 +93,8 @@ def test_a_detached_job_is_watched_and_steered(studio: Studio):
     studio("cancel", job[:8])
     studio.wait(job, "cancelled")
     assert "No job begins with" in studio("cancel", "zzzz", expect=2).stderr
-    failed = studio.json("jobs", "--state", "finished")
-    assert failed["jobs"] == []
+    ended = studio.json("jobs", "--state", "cancelled")["jobs"]
+    assert job in [one["id"] for one in ended] and {one["state"] for one in ended} == {"cancelled"}
     studio("retry", job)
     assert studio.wait(job, "queued", "starting", "running")
     studio("cancel", job)
@@ -134,7 +105,7 @@ def test_a_run_as_json_is_one_object(studio: Studio):
     told = studio.json("run", "probe.echo", "--text", "a b", "--priority", "batch")
     assert (told["state"], told["text"], told["params"]["text"]) == ("finished", "a b", "a b")
     assert Path(told["artifacts"][0]["path"]).is_file()
-    assert studio.job(told["id"])["origin"] == "cli"
+    assert studio.newest()["id"] == told["id"] and studio.newest()["origin"] == "cli"
 
 
 def test_again_says_whether_the_result_is_the_same(studio: Studio, tmp_path: Path):
@@ -192,14 +163,14 @@ def test_models_are_added_and_write_the_same_text_for_the_same_seed(studio: Stud
     assert "tiny-llama" not in studio("models").stdout
 
 
-def test_plugins_doctor_and_engine_tell_what_is_there(studio: Studio):
-    assert "No engine runs" in studio("engine").stdout
-    listed = studio("plugins").stdout
+def test_plugins_doctor_and_engine_tell_what_is_there(fresh: Studio):
+    assert "No engine runs" in fresh("engine").stdout
+    listed = fresh("plugins").stdout
     assert "broken_manifest" in listed and "not valid TOML" in listed
-    found = {entry["topic"]: entry for entry in json.loads(studio("doctor", "--json", expect=1).stdout)}
+    found = {entry["topic"]: entry for entry in json.loads(fresh("doctor", "--json", expect=1).stdout)}
     assert found["Engine"]["level"] == found["Library"]["level"] == found["Data folder"]["level"] == "ok"
     assert found["Plugin broken_manifest"]["level"] == "problem"
-    status = studio.json("engine", "status")
+    status = fresh.json("engine", "status")
     assert status["pid"] > 0
-    studio("engine", "stop")
-    assert "No engine runs" in studio("engine").stdout
+    fresh("engine", "stop")
+    assert "No engine runs" in fresh("engine").stdout

@@ -10,7 +10,7 @@ import pytest
 from studio.library.recipe import read_recipe
 from tests import bad_pictures, tiny_checkpoints, tiny_pipelines
 from tests.guides_rig import resident
-from tests.worker.test_cli_engine import Studio
+from tests.worker.cli_rig import Studio
 from tests.worker.test_image_adapters import of_diffusers
 
 pytestmark = [
