@@ -1,9 +1,9 @@
 """Trains the starter text model `tales-5m` from a folder of plain-text books and writes its card.
 
-Owns the whole recipe: cleaning, tokenizer, model, training, evaluation, card. Needs only torch,
-transformers, tokenizers and safetensors; imports nothing of the application.
+Owns the recipe: cleaning, tokenizer, training, card. Needs only torch, transformers, tokenizers and
+safetensors; imports nothing of the application.
 
-    python scripts/build_starter_text.py --data FOLDER --out assets/models/tales-5m
+    python -m scripts.build_starter_text --data FOLDER --out assets/models/tales-5m
 
 The folder holds UTF-8 books, paragraphs parted by one blank line. One whole book is held out and is
 never seen in training or model selection; the best checkpoint is chosen on a 2 % slice of the others.
@@ -11,31 +11,24 @@ Interrupted runs continue from their newest checkpoint when started again with t
 """
 
 import argparse
-import hashlib
 import json
 import math
 import os
 import re
-import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-from torch.nn import functional as F
 from torch.utils.data import Dataset
-from transformers import (
-    LlamaConfig,
-    LlamaForCausalLM,
-    PreTrainedTokenizerFast,
-    Trainer,
-    TrainingArguments,
-    set_seed,
-)
+from transformers import PreTrainedTokenizerFast, Trainer, TrainingArguments, set_seed
 from transformers.trainer_utils import get_last_checkpoint
+
+from scripts.starter_text_stage import build_llama, mean_loss, publish
 
 HELD_OUT = "Five-Children-and-It"
 BOS, EOS, PAD = "<|story|>", "<|end|>", "<|pad|>"
@@ -116,40 +109,6 @@ def story_ids(tokenizer: PreTrainedTokenizerFast, text: str, chars: int = 24_000
     return torch.tensor(ids)
 
 
-@torch.no_grad()
-def evaluate(model: LlamaForCausalLM, ids: torch.Tensor, length: int) -> tuple[float, int]:
-    """Mean next-token loss in nats over half-overlapping windows, and how many tokens counted."""
-    device, total, count = model.device, 0.0, 0
-    model.eval()
-    for start in range(0, len(ids) - length, length // 2):
-        window = ids[start : start + length].to(device)[None]
-        logits = model(input_ids=window).logits.float()
-        half = length // 2
-        loss = F.cross_entropy(logits[0, half - 1 : -1], window[0, half:], reduction="sum")
-        total, count = total + loss.item(), count + half
-    return total / count, count
-
-
-def build_model(tokenizer: PreTrainedTokenizerFast, context: int, dropout: float) -> LlamaForCausalLM:
-    return LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=256,
-            intermediate_size=704,
-            num_hidden_layers=6,
-            num_attention_heads=8,
-            num_key_value_heads=4,
-            max_position_embeddings=context,
-            tie_word_embeddings=True,
-            attention_dropout=dropout,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-            attn_implementation="sdpa",
-        )
-    )
-
-
 # ruff: noqa: E501 - the table rows of the card
 CARD = """---
 license: apache-2.0
@@ -183,7 +142,7 @@ the views of their time on people and nations. Do not use it for facts or advice
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--work", type=Path, default=Path("build/starter-text"))
@@ -208,7 +167,7 @@ def main() -> None:
         validation.append(ids[cut:])
     train_ids, validation_ids = torch.cat(train), torch.cat(validation)
     held_out_ids = story_ids(tokenizer, held_out)
-    model = build_model(tokenizer, options.context, options.dropout)
+    model = build_llama(tokenizer, options.context, dropout=options.dropout)
     print(f"{model.num_parameters():,} parameters, {len(train_ids):,} training tokens", flush=True)
 
     evaluations = max(1, len(train_ids) // (options.context * options.batch) // 2)
@@ -247,15 +206,9 @@ def main() -> None:
     trainer.train(resume_from_checkpoint=last)
     minutes = (time.monotonic() - began) / 60
 
-    model = trainer.model.eval()
-    loss, tokens = evaluate(model, held_out_ids, options.context)
-    validation_loss, _ = evaluate(model, validation_ids, options.context)
-    staged = options.out.with_name(options.out.name + ".partial")
-    shutil.rmtree(staged, ignore_errors=True)
-    model.half().save_pretrained(staged, safe_serialization=True)
-    tokenizer.model_max_length = options.context
-    tokenizer.save_pretrained(staged)
-    sha = hashlib.sha256((staged / "model.safetensors").read_bytes()).hexdigest()
+    model.eval()
+    loss, tokens = mean_loss(model, held_out_ids, options.context)
+    validation_loss, _ = mean_loss(model, validation_ids, options.context)
     chars = len(held_out)
     facts = {
         "params": model.num_parameters(),
@@ -275,22 +228,18 @@ def main() -> None:
         "bpc": loss * len(held_out_ids) / chars / math.log(2),
         "tokens": tokens,
         "val": validation_loss,
-        "sha": sha,
-        "command": f"python scripts/build_starter_text.py --data FOLDER --out assets/models/{options.out.name}"
+        "command": f"python -m scripts.build_starter_text --data FOLDER --out assets/models/{options.out.name}"
         f" --epochs {options.epochs:g} --batch {options.batch} --context {options.context}"
         f" --rate {options.rate:g} --dropout {options.dropout:g} --seed {options.seed}",
     }
-    (staged / "README.md").write_text(CARD.format(**facts), encoding="utf-8")
-    (staged / "metrics.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    shutil.rmtree(options.out, ignore_errors=True)
-    staged.rename(options.out)
+    facts = publish(options.out, model, tokenizer, CARD, facts)
     print(json.dumps(facts), flush=True)
 
     prompt = tokenizer("Once upon a time there was a", return_tensors="pt").to(model.device)
     prompt.pop("token_type_ids", None)
-    model.float()
+    writer: Any = model.float()
     for _ in range(3):
-        out = model.generate(**prompt, max_new_tokens=120, do_sample=True, temperature=0.8, top_k=0, top_p=0.95)
+        out = writer.generate(**prompt, max_new_tokens=120, do_sample=True, temperature=0.8, top_k=0, top_p=0.95)
         print("---", tokenizer.decode(out[0], skip_special_tokens=True), flush=True)
 
 

@@ -23,8 +23,15 @@ def busy() -> float:
 class Stage:
     """One stage with a budget of seconds. Seconds spent before a kill count on the next start."""
 
-    def __init__(self, name: str, state: Path, seconds: float, clock: Callable[[], float] = time.monotonic):
-        self.name, self.seconds, self.clock = name, seconds, clock
+    def __init__(
+        self,
+        name: str,
+        state: Path,
+        seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+        save_every: float = SAVE_EVERY,
+    ):
+        self.name, self.seconds, self.clock, self.save_every = name, seconds, clock, save_every
         self.step = 0
         self._file = state / f"{name}.pt"
         self._log = state / f"{name}.jsonl"
@@ -65,7 +72,7 @@ class Stage:
         self._saved = self.spent
 
     def is_due(self) -> bool:
-        return self.spent - self._saved > SAVE_EVERY
+        return self.spent - self._saved > self.save_every
 
     def rate(self, peak: float, warmup: int = 100) -> float:
         """Learning rate: linear warm-up over steps, then a half cosine over the budget's seconds."""
