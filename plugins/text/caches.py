@@ -15,8 +15,10 @@ import torch
 from torch import Tensor
 from transformers import cache_utils as hf
 
-KNOWN = (hf.DynamicCache, hf.QuantizedCache)
-CUT = (hf.DynamicLayer, hf.DynamicIndexedLayer, hf.DummyLayer, hf.Fp8QuantizedLayer)
+from .few_bits import FewBits
+
+KNOWN = (hf.DynamicCache,)
+CUT = (hf.DynamicLayer, hf.DynamicIndexedLayer, hf.DummyLayer, FewBits)
 REPLACED = (*CUT, hf.DynamicSlidingWindowLayer)
 
 
@@ -67,6 +69,12 @@ def at(cache: Any, length: int, mark: Mark | None = None) -> Any:
     return made
 
 
+def cut(cache: Any, length: int) -> None:
+    """Goes back to its first `length` tokens; only where `is_cut_now`."""
+    for layer in cache.layers:
+        _cut(layer, length)
+
+
 def row(cache: Any, index: int) -> Any:
     """A cache of its own with one of the rows."""
     made = copy.copy(cache)
@@ -96,18 +104,8 @@ def _copied(layer: Any) -> Any:
 
 def _cut(layer: Any, length: int) -> None:
     """Leaves the first `length` tokens; a layer that holds no more stays as it is."""
-    if isinstance(layer, hf.Fp8QuantizedLayer):
-        if layer.is_initialized and layer.cumulative_length > length:
-            layer._quantized_keys = _first(layer._quantized_keys, length)
-            layer._quantized_values = _first(layer._quantized_values, length)
-            layer.cumulative_length = length
-    elif isinstance(layer, hf.DynamicLayer) and layer.get_seq_length() > length:
+    if isinstance(layer, hf.DynamicLayer) and layer.get_seq_length() > length:
         layer.crop(length - layer.get_seq_length())
-
-
-def _first(stored: Any, length: int) -> Any:
-    numbers, scale = stored
-    return numbers[..., :length, :], scale
 
 
 def _tensors(thing: Any, seen: set[int] | None = None) -> Iterator[Tensor]:

@@ -17,8 +17,10 @@ class Continuation:
 
     limit: the most tokens; asked: how many were asked for, more where the model's context is what limits.
     stop_reason: "stop" (a stop string, left out of the text), "eos" (the model ended), "grammar" (the sampler said that
-    nothing can follow), "rule" (`each` said so), "length" (as many tokens as asked for), "context" (the model holds no more) or, until one of these, "cancelled".
-    seconds: time spent on computing, added by whoever computes.
+    nothing can follow), "rule" (`each` said so), "length" (as many tokens as asked for), "context" (the model holds no
+    more) or, until one of these, "cancelled".
+    seconds: time spent on computing; guessed, guessed_right: drafts that were tried, and those that were what the
+    sampler chose. All three are added to by whoever computes.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Continuation:
         self.records: list[Any] = []
         self.stop_reason = "cancelled"
         self.seconds = 0.0
+        self.guessed = self.guessed_right = 0
 
     @property
     def text(self) -> str:

@@ -6,7 +6,7 @@ chunk every layer looks whether the job was cancelled, so a long chunk does not 
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -24,13 +24,24 @@ class Sequence:
     Logits come as (rows, V) float32. alive: called inside chunks; what it raises ends the reading.
     """
 
-    def __init__(self, language: Language, branch: Branch | None = None, alive: Callable[[], None] | None = None):
+    compiling = 0.0
+
+    def __init__(
+        self,
+        language: Language,
+        branch: Branch | None = None,
+        alive: Callable[[], None] | None = None,
+        fresh: Callable[[], Any] | None = None,
+    ):
+        """fresh: makes an empty cache where the branch has none; by default the model makes its own."""
         branch = branch or Branch()
         self._language, self._model = language, language.model
         self._device = language.model.device
         self._alive = alive
         self._rows = [list(branch.ids)]
         self._cache, self._marks = branch.cache, branch.marks
+        if self._cache is None and fresh is not None:
+            self._cache = fresh()
         self._sound = True
         self._next = torch.zeros((1, 1), dtype=torch.long, device=self._device)
         self._fixed: dict[str, Any] = {"use_cache": True} if language.cache else {}
@@ -38,6 +49,11 @@ class Sequence:
     @property
     def length(self) -> int:
         return len(self._rows[0])
+
+    @property
+    def ids(self) -> list[int]:
+        """What was fed in the first row."""
+        return self._rows[0]
 
     @property
     def count(self) -> int:
@@ -55,25 +71,25 @@ class Sequence:
         the very same numbers.
         """
         if not self._language.cache:
-            return self._feed([ids])
+            return self._feed([ids])[:, -1]
         last = len(ids) - 1
         while self.length < last:
             # The first chunk starts from nothing, so any model can take it whole.
             size = min(CHUNK if self._language.chunked or not self.length else 1, last - self.length)
-            with self._watched() if size > 1 else contextlib.nullcontext():
+            with watched(self._language.layers if size > 1 else (), self._alive):
                 self._feed([ids[self.length : self.length + size]])
             if self.length < last and (size > 1 or self.length % 16 == 0):
                 if self.length % CHUNK == 0:
                     self._branch().remember()
                 between(self.length)
         self._branch().remember()
-        return self._feed([ids[last:]])
+        return self._feed([ids[last:]])[:, -1]
 
     def write(self, tokens: list[int]) -> Tensor:
         """Feeds one token a row."""
         if not self._language.cache:
-            return self._feed([[*row, token] for row, token in zip(self._rows, tokens, strict=True)])
-        return self._feed([[token] for token in tokens])
+            return self._feed([[*row, token] for row, token in zip(self._rows, tokens, strict=True)])[:, -1]
+        return self._feed([[token] for token in tokens])[:, -1]
 
     def spread(self, count: int) -> None:
         """Has `count` equal rows from now on; only where `spreads` says that it can."""
@@ -87,13 +103,28 @@ class Sequence:
             caches.select(self._cache, rows)
         self._rows = [self._rows[i] for i in rows]
 
-    def branch(self, row: int = 0) -> Branch:
+    @property
+    def takes_back(self) -> bool:
+        """Whether what was fed can be taken back, now and later; known when something was read."""
+        return self._cache is not None and caches.is_cut_freely(self._cache)
+
+    def try_out(self, tokens: list[int]) -> Tensor:
+        """Feeds several tokens to the only row; logits (tokens, V) after each of them."""
+        return self._feed([tokens], keep=len(tokens))[0]
+
+    def take_back(self, count: int) -> None:
+        """The last `count` tokens of the only row were never fed; only where `takes_back`."""
+        if count:
+            del self._rows[0][-count:]
+            caches.cut(self._cache, self.length)
+
+    def branches(self, row: int = 0) -> list[Branch]:
         """What was read and written in this row, for the prefix cache; an empty one where it is not sound."""
         if not self._sound:
-            return self._repaired()
+            return [self._repaired()]
         if len(self._rows) == 1 or self._cache is None:
-            return self._branch()
-        return Branch(self._rows[row], caches.row(self._cache, row), list(self._marks))
+            return [self._branch()]
+        return [Branch(self._rows[row], caches.row(self._cache, row), list(self._marks))]
 
     def _branch(self) -> Branch:
         return Branch(self._rows[0], self._cache, self._marks)
@@ -106,15 +137,15 @@ class Sequence:
             return Branch(self._rows[0], caches.at(self._cache, self.length), self._marks)
         return self._branch().at(self._marks[-1].length) if self._marks else Branch()
 
-    def _feed(self, ids: list[list[int]]) -> Tensor:
-        # ids: rows of one length n; logits: (rows, n or 1, V). No attention mask: nothing is padded, and making one
-        # costs time.
+    def _feed(self, ids: list[list[int]], keep: int = 1) -> Tensor:
+        # ids: rows of one length n; logits: (rows, keep, V), the last ones. No attention mask: nothing is padded, and
+        # making one costs time.
         rows, length = len(ids), len(ids[0])
         given = self._next.fill_(ids[0][0]) if rows == length == 1 else torch.tensor(ids, device=self._device)
         self._sound = False
         name = self._language.cache
         if self._language.last_only:
-            self._fixed["logits_to_keep"] = 1
+            self._fixed["logits_to_keep"] = keep
         if name:
             out = self._model(input_ids=given, **{name: self._cache}, **self._fixed)
             self._cache = getattr(out, name)
@@ -124,22 +155,22 @@ class Sequence:
             out = self._model(input_ids=given, **self._fixed)
             self._rows = [list(row) for row in ids]
         self._sound = True
-        return out.logits[:, -1].float()
+        return out.logits[:, -keep:].float()
 
-    @contextlib.contextmanager
-    def _watched(self) -> Iterator[None]:
-        """Every layer asks whether anybody still wants the result before it computes."""
-        alive = self._alive
-        if alive is None:
-            yield
-            return
 
-        def ask(_module: Any, _given: Any) -> None:
-            alive()
+@contextlib.contextmanager
+def watched(layers: Iterable[Any], alive: Callable[[], None] | None) -> Iterator[None]:
+    """Every layer asks whether anybody still wants the result before it computes."""
+    if alive is None:
+        yield
+        return
 
-        hooks = [layer.register_forward_pre_hook(ask) for layer in self._language.layers]
-        try:
-            yield
-        finally:
-            for hook in hooks:
-                hook.remove()
+    def ask(_module: Any, _given: Any) -> None:
+        alive()
+
+    hooks = [layer.register_forward_pre_hook(ask) for layer in layers]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()

@@ -43,8 +43,10 @@ class Language:
     samplers know of its tokens.
     cache: the name of forward's cache argument, "" where the whole text is read again for every token.
     chunked: whether a prompt may be read in pieces longer than one token. last_only: whether forward can
-    compute the logits of the last position alone. layers: the blocks that a text passes one after another.
-    prefixes: what it has read and nobody is reading now; it takes `held` bytes that can be had back.
+    compute the logits of the last position alone. plain: whether its cache is made by the configuration alone.
+    layers: the blocks that a text passes one after another.
+    prefixes: what it has read and nobody is reading now. compiled: its compiled step, once that was asked for. Both
+    take `held` bytes that can be had back.
     """
 
     model: Any
@@ -56,19 +58,27 @@ class Language:
     cache: str
     chunked: bool
     last_only: bool
+    plain: bool = False
     layers: tuple[Any, ...] = ()
     prefixes: PrefixCache = field(default_factory=PrefixCache)
+    compiled: Any = None
 
     def to(self, device: str) -> "Language":
-        self.prefixes.clear()
+        self.reclaim(self.held())
+        self.compiled = None
         self.model.to(device)
         return self
 
     def held(self) -> int:
-        return self.prefixes.held()
+        return self.prefixes.held() + (self.compiled.held() if self.compiled else 0)
 
     def reclaim(self, need: int) -> int:
-        return self.prefixes.reclaim(need)
+        """Frees at least `need` bytes, if there are as many; how many it was."""
+        freed = self.prefixes.reclaim(need)
+        if self.compiled and freed < need:
+            freed += self.compiled.held()
+            self.compiled.clear()
+        return freed
 
 
 def load(info: ModelInfo, device: str, dtype: str) -> Language:
@@ -96,6 +106,7 @@ def load(info: ModelInfo, device: str, dtype: str) -> Language:
         cache=reading.cache,
         chunked=reading.chunked,
         last_only=reading.last_only,
+        plain=reading.plain,
         layers=_layers(model, text),
     )
 

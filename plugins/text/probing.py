@@ -22,12 +22,14 @@ class Reading:
     """cache: the name of forward's cache argument, "" where every token needs the whole text read again.
 
     chunked: whether going on from a cache with several tokens gives what reading everything at once gives.
-    last_only: whether forward can compute the logits of the last position alone.
+    last_only: whether forward can compute the logits of the last position alone. plain: whether the cache is one that
+    transformers makes by the configuration alone, so that another can stand in for it.
     """
 
     cache: str = ""
     chunked: bool = False
     last_only: bool = False
+    plain: bool = False
 
 
 def probe(model: Any, vocabulary: int) -> Reading:
@@ -43,7 +45,7 @@ def probe(model: Any, vocabulary: int) -> Reading:
             return Reading(last_only=last_only)
         whole, cache = found
         if type(cache) in KNOWN and not any(cache.is_linear):
-            return Reading(name, chunked=True, last_only=last_only)
+            return Reading(name, chunked=True, last_only=last_only, plain=True)
         try:
             pieces, single = _after(model, name, ids, 16, 8), _after(model, name, ids, 16, *[1] * 8)
         except (RuntimeError, ValueError, TypeError, AttributeError, IndexError):
@@ -53,7 +55,7 @@ def probe(model: Any, vocabulary: int) -> Reading:
     # The rounding of going on one token at a time is the measure.
     rounding = float((single[0] - whole).abs().max()) + 1e-5 * float(whole.abs().max())
     chunked = float((pieces[0] - whole).abs().max()) <= 4 * rounding
-    return Reading(name, chunked, last_only)
+    return Reading(name, chunked, last_only, plain=type(cache) in KNOWN)
 
 
 def _after(model: Any, name: str, ids: Tensor, *parts: int) -> tuple[Tensor, Any] | None:

@@ -1,6 +1,6 @@
 """Several texts from one prompt, written in step: the loop under every text operation.
 
-Owns Written and `write_several`. The prompt is read once, from where something like it was read before; then all rows
+Owns `write_several`. The prompt is read once, from where something like it was read before; then all rows
 take their steps together, each with a sampler of its own, and a row that is done leaves. Where the model's cache
 cannot be multiplied, the rows are written one after another, each from what the first left behind.
 """
@@ -8,7 +8,6 @@ cannot be multiplied, the rows are written one after another, each from what the
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -16,61 +15,16 @@ from torch import Tensor
 
 from studio.sdk.operation import JobCancelled, JobContext
 
+from .assisted import write_assisted
 from .continuation import Continuation
-from .decoding import Sequence as Fed
+from .drafts import Drafts
+from .feeding import Feeding
 from .loading import Language
+from .opening import opened
+from .pair import Guide
 from .prefix_cache import Reuse
 from .streaming import detokeniser
-
-Choose = Callable[[Tensor], Any]
-"""Logits (V,) float32 to the next token's id, or to a choice: an object with `token`, `record` and `last`."""
-
-
-@dataclass(slots=True)
-class Written:
-    """What came of one prompt, complete to the last token.
-
-    tokens: all that were chosen, an end-of-text token last if one came. text: what they say, behind `lead`, up to the
-    stop string, end-of-text left out. stop_reason: "eos" (the model ended), "stop" (a stop string, in `stop`),
-    "grammar" (nothing can follow), "rule" (`each` said so), "length" (as many tokens as asked for), "context" (the
-    model holds no more), "cancelled". speed: tokens per second of writing, None before the second token. reused: how
-    many of the prompt_tokens did not have to be read again; broke: in words what kept it from being more. records:
-    what the sampler tells of each token, None where it tells nothing.
-    """
-
-    tokens: list[int] = field(default_factory=list)
-    text: str = ""
-    stop_reason: str = "cancelled"
-    stop: str = ""
-    speed: float | None = None
-    prompt_tokens: int = 0
-    reused: int = 0
-    broke: str = ""
-    records: list[Any] = field(default_factory=list)
-
-    def facts(self) -> dict[str, Any]:
-        """For the recipe."""
-        return {
-            "prompt_tokens": self.prompt_tokens,
-            "reused_tokens": self.reused,
-            "reuse_broke": self.broke,
-            "tokens": len(self.tokens),
-            "tokens_per_second": round(self.speed or 0.0, 2),
-            "stop_reason": self.stop_reason,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What `write_several` was asked: see there."""
-
-    limit: int
-    stops: tuple[str, ...] = ()
-    ends: frozenset[int] = frozenset()
-    lead: str = ""
-    each: Callable[[int, int, str, Any], bool | None] | None = None
-    show: Callable[[int, str], None] | None = None
-    save: Callable[[int, Written], None] | None = None
+from .written import Choose, Wanted, Written
 
 
 def write_several(
@@ -86,10 +40,14 @@ def write_several(
     each: Callable[[int, int, str, Any], bool | None] | None = None,
     show: Callable[[int, str], None] | None = None,
     save: Callable[[int, Written], None] | None = None,
+    guide: Guide | None = None,
+    drafts: Drafts | None = None,
+    kv_bits: int = 0,
+    compiled: bool = False,
 ) -> list[Written]:
     """As many texts as there are samplers, the same as each would be alone. Everything else is as with `write`, but
     `each`, `show` and `save` are told first which row it is; rows are saved in order, when all are done."""
-    wanted = Wanted(limit, tuple(stops), frozenset(ends), lead, each, show, save)
+    wanted = Wanted(limit, tuple(stops), frozenset(ends), lead, each, show, save, guide, drafts, kv_bits, compiled)
     with torch.inference_mode():
         return _Rows(list(ids), chooses, ctx, language, wanted).run()
 
@@ -101,11 +59,13 @@ class _Rows:
         self, ids: list[int], chooses: Sequence[Choose], ctx: JobContext, language: Language, wanted: Wanted
     ):
         self._ids, self._chooses, self._ctx, self._language, self._wanted = ids, chooses, ctx, language, wanted
-        room = wanted.limit if language.context is None else min(wanted.limit, language.context - len(ids))
-        self._rows = [self._row(i, room) for i in range(len(chooses))]
+        longest = max(len(ids), len(wanted.guide.ids) if wanted.guide else 0)
+        self._room = wanted.limit if language.context is None else min(wanted.limit, language.context - longest)
+        self._rows = [self._row(i, self._room) for i in range(len(chooses))]
         self._reuse: Reuse | None = None
         self._broke = ""
         self._saved = 0
+        self._compiling = 0.0
 
     def _row(self, index: int, room: int) -> Continuation:
         wanted, language = self._wanted, self._language
@@ -137,30 +97,48 @@ class _Rows:
         return [self._written(row) for row in self._rows]
 
     def _write(self) -> None:
-        """All rows at once, or where the cache cannot be multiplied one after another."""
+        """All rows at once; one after another where the cache cannot be multiplied, and with drafts."""
         waiting = list(range(len(self._rows)))
         while waiting:
             fed = self._begin()
             try:
-                logits = fed.read(self._ids, self._between)
-                self._ctx.check()
-                now = waiting if fed.spreads else waiting[:1]
-                waiting = waiting[len(now) :]
-                self._step_on(fed, logits, now)
+                if self._wanted.drafts:
+                    self._assist(fed, self._wanted.drafts, waiting.pop(0))
+                else:
+                    logits = self._read(fed)
+                    now = waiting if fed.spreads else waiting[:1]
+                    waiting = waiting[len(now) :]
+                    self._step_on(fed, logits, now)
             finally:
+                self._compiling += fed.compiling
                 self._give(fed, range(fed.count))
 
-    def _give(self, fed: Fed, places: Iterable[int]) -> None:
-        for place in places:
-            self._language.prefixes.give(fed.branch(place))
+    def _read(self, fed: Feeding) -> Tensor:
+        logits = fed.read(self._ids, self._between)
+        self._ctx.check()
+        return logits
 
-    def _begin(self) -> Fed:
-        branch, reuse = self._language.prefixes.take(self._ids)
+    def _assist(self, fed: Feeding, drafts: Drafts, index: int) -> None:
+        drafter = drafts.begin(self._ids, self._language, self._ctx)
+        row, choose = self._rows[index], self._chooses[index]
+        try:
+            logits = self._read(fed)
+            write_assisted(fed, logits, row, choose, drafter, drafts.first, self._ids, self._room, self._ctx)
+        finally:
+            drafter.close()
+
+    def _give(self, fed: Feeding, places: Iterable[int]) -> None:
+        for place in places:
+            for branch in fed.branches(place):
+                self._language.prefixes.give(branch, self._wanted.kind)
+
+    def _begin(self) -> Feeding:
+        fed, reuse = opened(self._ids, self._wanted, self._room, self._language, self._ctx)
         if self._reuse is None:
             self._reuse, self._broke = reuse, reuse.broke(self._ids, self._language.tokenizer)
         self._ctx.note(prompt_tokens=len(self._ids), reused_tokens=self._reuse.reused, reuse_broke=self._broke)
         self._stage(reuse.reused)
-        return Fed(self._language, branch, self._ctx.alive)
+        return fed
 
     def _stage(self, done: int) -> None:
         reused, total = self._reused, len(self._ids)
@@ -175,7 +153,7 @@ class _Rows:
     def _reused(self) -> int:
         return self._reuse.reused if self._reuse else 0
 
-    def _step_on(self, fed: Fed, logits: Tensor, now: list[int]) -> None:
+    def _step_on(self, fed: Feeding, logits: Tensor, now: list[int]) -> None:
         """Writes these rows to their ends. logits: (1, V), what follows the prompt."""
         if len(now) > 1:
             fed.spread(len(now))
@@ -225,6 +203,9 @@ class _Rows:
             reused=self._reused,
             broke=self._broke,
             records=list(row.records),
+            drafted=row.guessed,
+            accepted=row.guessed_right,
+            compiling=self._compiling,
         )
 
 

@@ -64,6 +64,12 @@ class Sampler:
         twin._generator = torch.Generator().manual_seed(seed)
         return twin
 
+    def twin(self) -> "Sampler":
+        """Another one that will choose as this one is about to, with the same numbers, and changes nothing of it."""
+        twin = self.fork(0)
+        twin._generator.set_state(self._generator.get_state())
+        return twin
+
     def _uniform(self) -> float:
         """In [0, 1), with 53 bits."""
         return torch.rand((), generator=self._generator, dtype=torch.float64).item()

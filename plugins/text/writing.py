@@ -11,10 +11,13 @@ from typing import Any
 from studio.errors import StudioError
 from studio.sdk.operation import JobContext
 
+from .drafts import Drafts
 from .loading import Language
-from .rows import Choose, Written, write_several
+from .pair import Guide
+from .rows import write_several
+from .written import Choose, Written
 
-__all__ = ["Choose", "Each", "Save", "Show", "Written", "check_ids", "write", "write_several"]
+__all__ = ["Choose", "Drafts", "Each", "Guide", "Save", "Show", "Written", "check_ids", "write", "write_several"]
 
 Each = Callable[[int, str, Any], bool | None]
 Show = Callable[[str], None]
@@ -34,6 +37,10 @@ def write(
     each: Each | None = None,
     show: Show | None = None,
     save: Save | None = None,
+    guide: Guide | None = None,
+    drafts: Drafts | None = None,
+    kv_bits: int = 0,
+    compiled: bool = False,
 ) -> Written:
     """Writes on from `ids` until it is done, streaming as it goes; the device may change hands at every step.
 
@@ -55,10 +62,18 @@ def write(
     cancelled it is called as well, if there is any text, with what there is, before JobCancelled goes on to the
     caller; and a second time if the cancel reached it while it saved. Without it nothing is saved.
 
+    guide: a negative prompt's ids and how far to go away from it; it takes twice the time. drafts: a way to guess ahead
+    (`drafts.Lookup()`, `drafts.DraftModel(language)`), which changes the time and nothing else; refused with models
+    whose cache cannot take a wrong guess back. kv_bits: 8 or 4 to keep keys and values in so many bits, 0 exactly.
+    compiled: the step is compiled first, if it was not yet for a text of this size; refused where that cannot be, and
+    together with guide, drafts and kv_bits.
+
     Raises StudioError for ids that cannot be read, JobCancelled, and what `choose`, `each`, `show` and `save` raise.
     Torch is in inference mode meanwhile. Draws nothing from a global generator.
     """
     check_ids(ids, language)
+    if guide is not None:
+        check_ids(guide.ids, language)
 
     def kept(_index: int, written: Written) -> None:
         if save:
@@ -76,6 +91,10 @@ def write(
         each=each and (lambda _index, token, piece, record: each(token, piece, record)),
         show=show and (lambda _index, piece: show(piece)),
         save=kept,
+        guide=guide,
+        drafts=drafts,
+        kv_bits=kv_bits,
+        compiled=compiled,
     )[0]
 
 
