@@ -18,6 +18,7 @@ from .backend import check_prompt
 from .chat_prompt import chat_prompt
 from .json_answers import find_json, merged
 from .loading import Language
+from .params_sampling import Structure
 from .params_task import Task as Params
 from .params_task import read_file
 from .part_context import PartContext
@@ -157,7 +158,8 @@ class Desk:
         system, user = ask.messages(text)
         prompt = chat_prompt(self._form, system["content"], [user], self._language.context, 1)
         ctx = cast(JobContext, PartContext(self._ctx, title, *place)) if title else self._ctx
-        asked = self._params.model_copy(update={"max_tokens": self._limit(text, len(prompt.ids), place[1])})
+        changes = {"max_tokens": self._limit(text, len(prompt.ids), place[1]), **self._structure()}
+        asked = self._params.model_copy(update=changes)
         at = len(self._made)
         self._made.append("")
 
@@ -169,6 +171,14 @@ class Desk:
         self._add_up(written)
         self._made[at] = written.text.strip()
         return self._made[at]
+
+    def _structure(self) -> dict[str, Any]:
+        """What is extracted is kept to its schema, unless another structure was asked for."""
+        params = self._params
+        free = params.structure is Structure.FREE and self._language.tokenizer.is_fast
+        if params.task != "extract" or not free:
+            return {}
+        return {"structure": Structure.JSON_SCHEMA, "grammar": params.json_schema()}
 
     def _limit(self, text: str, prompt: int, parts: int) -> int:
         tokens = self._params.answer_tokens(self._count(text))

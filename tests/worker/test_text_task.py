@@ -117,6 +117,18 @@ def test_json_of_all_parts_is_one(models: Models, monkeypatch: pytest.MonkeyPatc
     assert caught.value.code == "no-json" and "no idea" in caught.value.detail
 
 
+def test_what_is_extracted_is_kept_to_its_schema(models: Models) -> None:
+    """Also when the model's own text is noise; several parts together, too."""
+    schema = {"type": "object", "properties": {"fox": {"type": "boolean"}}, "required": ["fox"]}
+    asked = {"task": "extract", "schema_text": json.dumps({**schema, "additionalProperties": False})}
+    for values in ({"prompt": PARAGRAPHS[0]}, {"prompt": LONG, "part_tokens": 200}):
+        found = json.loads(run(models, **asked, **values).saved[0][0])
+        assert found.keys() == {"fox"} and isinstance(found["fox"], bool)
+    with pytest.raises(StudioError) as caught:
+        run(models, task="extract", prompt="x", schema_text='{"type": "no such type"}')
+    assert caught.value.code in ("grammar", "unsatisfiable")
+
+
 def test_stopped_it_keeps_what_was_made(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
     Scripted(monkeypatch, lambda text: text.upper())
     ctx = Context(models, lambda ctx, kind: kind == "check" and ctx.stages[-1][0].startswith("Part 3 of"))
