@@ -86,6 +86,13 @@ need_libraries() {
   touch .venv/libraries-fine
 }
 
+# What packs weights, for its tests alone: where it can be imported, every process that loads a model imports it.
+install_beside() {
+  with_progress "installing bitsandbytes and torchao beside it" .venv/install-beside.log .venv/bin/python -m pip install \
+    --disable-pip-version-check --progress-bar off --constraint constraints.txt --no-deps --upgrade \
+    --target .venv/quantised bitsandbytes torchao || say "Without them the tests of quantised weights are skipped."
+}
+
 ensure_environment() {
   local extra=$1 stamp=".venv/stamp${1:+-$1}" wanted python began=$SECONDS
   wanted=$(fingerprint)
@@ -106,6 +113,7 @@ ensure_environment() {
   with_progress "installing" .venv/install.log .venv/bin/python -m pip install --disable-pip-version-check \
     --progress-bar off --constraint constraints.txt --editable ".${extra:+[$extra]}" ||
     die "Repair the cause (network, disk space) and start again; it goes on from here."
+  [ "$extra" != test ] || install_beside
   printf '%s\n' "$wanted" >"$stamp"
   say "Ready after $(clock $((SECONDS - began))). The next start skips all of this."
   exec 9<&-

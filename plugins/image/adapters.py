@@ -139,7 +139,8 @@ def _install(loaded: Any, file: AdapterFile) -> tuple[str, ...]:
             for part, tensors in parts.items():
                 if tensors:
                     done.append(part)
-                    _inject(found[part], file.name, tensors, loaded.device, loaded.dtype)
+                    with _on_packed(loaded, file, part):
+                        _inject(found[part], file.name, tensors, loaded.device, loaded.dtype)
         except BaseException:
             for part in done:
                 _remove(found[part], file.name)
@@ -147,6 +148,23 @@ def _install(loaded: Any, file: AdapterFile) -> tuple[str, ...]:
         finally:
             _disable([found[part] for part in done])
     return tuple(done)
+
+
+@contextlib.contextmanager
+def _on_packed(loaded: Any, file: AdapterFile, part: str) -> Iterator[None]:
+    """What PEFT refuses on weights in fewer bits, in words."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        how = getattr(loaded, "packed", {}).get(part)
+        if not how:
+            raise
+        raise StudioError(
+            "This LoRA cannot act on weights in fewer bits",
+            f"{file.id} has a part that PEFT does not put on {how}: {error}",
+            "Choose another way under Weights, or none.",
+            code="lora-quantised",
+        ) from None
 
 
 def _converter(loaded: Any) -> Any:

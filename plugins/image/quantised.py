@@ -149,7 +149,7 @@ class _Quantiser:
 
     def validate_environment(self, *args: Any, **more: Any) -> None:
         if self._lacks_device():
-            return  # bitsandbytes has kernels for processors since 0.46
+            return  # bitsandbytes has kernels for processors
         super().validate_environment(*args, **more)  # type: ignore[misc]
 
     def update_device_map(self, device_map: Any) -> Any:

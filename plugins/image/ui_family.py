@@ -42,7 +42,14 @@ def follow(form: ParamsForm, mode: Mode, family: families.Family | None) -> None
         if name in form.rows:
             sampler = str(form.value().get("sampler", "auto"))
             offered = families.choices(family, name, sampler) if family is not None else None
-            form.limit(name, offered, f"{family.title} does not go with it." if family is not None else "")
+            form.limit(name, offered, _why_not(name, family) if family is not None else "")
+
+
+def _why_not(name: str, family: families.Family) -> str:
+    """Why a choice that is not offered is none here."""
+    if name == "quantised":
+        return family.fixed or "bitsandbytes makes it, which is not installed."
+    return f"{family.title} does not go with it."
 
 
 def call_choices(form: ParamsForm) -> None:

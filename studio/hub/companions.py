@@ -60,7 +60,8 @@ def _completed(entry: ModelEntry, folders: dict[str, list[ModelEntry]]) -> Model
     fitting = [folder for folder in family if networks.agrees(entry.config.get("sizes") or {}, _network(folder))]
     exact = [folder for folder in fitting if folder.family == entry.family]
     if fitting:
-        best = max(exact or fitting, key=lambda folder: (not folder.starter, folder.parameters))
+        plain = [folder for folder in exact or fitting if "packed" not in folder.config]  # finer encoders than packed
+        best = max(plain or exact or fitting, key=lambda folder: (not folder.starter, folder.parameters))
         return entry.model_copy(update={"config": entry.config | {"companion": best.path}})
     if not entry.config.get("needs"):
         return entry
