@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from studio.sdk.operation import JobContext
 
 from .loading import Language
+from .pair import Guide
 from .params import Generate as Params
 from .renderer import renderer
 from .sampler import Sampler
@@ -26,10 +27,14 @@ def answer(
     language: Language,
     *,
     lead: str = "",
+    against: Sequence[int] = (),
     show: Callable[[str], None] | None = None,
     save: Save | None = None,
 ) -> Written:
-    """Writes an answer to a prompt in this format; it ends where the format ends a message."""
+    """Writes an answer to a prompt in this format; it ends where the format ends a message.
+
+    against: the prompt that guidance leads away from; the last token alone when empty.
+    """
     seed = params.seed if params.seed is not None else params.with_seeds().seed or 0
     ctx.note(seed=seed)
     plain = form.template.source == "plain" and not lead
@@ -44,6 +49,7 @@ def answer(
         lead=lead,
         show=_Trimmed(show or ctx.stream) if plain else show,
         save=save,
+        guide=Guide(tuple(against or ids[-1:]), params.guidance) if params.guidance != 1 else None,
     )
 
 

@@ -4,10 +4,11 @@ from studio.sdk.operation import JobContext
 
 from . import resident
 from .answering import answer, format_of
-from .chat_prompt import chat_prompt
+from .chat_prompt import ChatPrompt, chat_prompt
 from .loading import Language
 from .params_chat import Chat as Params
 from .renderer import renderer
+from .templates import Format
 from .writing import Written
 
 
@@ -19,19 +20,12 @@ class Chat:
         with resident.language(params.model, ctx) as language:
             self._answer(params, ctx, language)
 
-    @staticmethod
-    def _answer(params: Params, ctx: JobContext, language: Language) -> None:
+    def _answer(self, params: Params, ctx: JobContext, language: Language) -> None:
         form = format_of(language, params.template, params.thinking)
-        prompt = chat_prompt(
-            form,
-            params.system_prompt(),
-            params.said(),
-            language.context,
-            params.max_tokens,
-            going_on=params.continue_last,
-            tokens=params.tokens_continued(),
-            drop=params.overflow == "drop-oldest",
-        )
+        prompt = self._prompt(params, form, language, params.system_prompt())
+        against: list[int] = []
+        if params.guidance != 1 and params.negative_prompt:
+            against = self._prompt(params, form, language, params.negative_prompt).ids
         ctx.note(**prompt.facts())
         if params.continue_last:
             ctx.note(continued_chars=len(prompt.lead))
@@ -40,4 +34,18 @@ class Chat:
             text = written.text if prompt.lead or form.template.source != "plain" else written.text.lstrip()
             ctx.save_text(text)
 
-        answer(form, prompt.ids, params, ctx, language, lead=prompt.lead, save=save)
+        answer(form, prompt.ids, params, ctx, language, lead=prompt.lead, against=against, save=save)
+
+    @staticmethod
+    def _prompt(params: Params, form: Format, language: Language, system: str) -> ChatPrompt:
+        """The conversation under this system prompt; a negative prompt is one that guidance leads away from."""
+        return chat_prompt(
+            form,
+            system,
+            params.said(),
+            language.context,
+            params.max_tokens,
+            going_on=params.continue_last,
+            tokens=params.tokens_continued(),
+            drop=params.overflow == "drop-oldest",
+        )

@@ -157,6 +157,9 @@ class Desk:
         """One answer, which is in `_made` as it grows. title, place: of a part; "" for all there is."""
         system, user = ask.messages(text)
         prompt = chat_prompt(self._form, system["content"], [user], self._language.context, 1)
+        against: list[int] = []
+        if self._params.guidance != 1 and (away := self._params.negative_prompt):
+            against = chat_prompt(self._form, away, [user], self._language.context, 1).ids
         ctx = cast(JobContext, PartContext(self._ctx, title, *place)) if title else self._ctx
         changes = {"max_tokens": self._limit(text, len(prompt.ids), place[1]), **self._structure()}
         asked = self._params.model_copy(update=changes)
@@ -167,7 +170,9 @@ class Desk:
             self._made[at] += piece
             show(piece)
 
-        written = answer(self._form, prompt.ids, asked, ctx, self._language, show=grow, lead=prompt.lead)
+        written = answer(
+            self._form, prompt.ids, asked, ctx, self._language, lead=prompt.lead, against=against, show=grow
+        )
         self._add_up(written)
         self._made[at] = written.text.strip()
         return self._made[at]

@@ -85,6 +85,13 @@ def test_the_answer_alone_is_saved_with_what_explains_it(models: Models) -> None
     assert not {"adapted", "dropped_messages", "continued_chars"} & facts.keys()
 
 
+def test_guidance_leads_away_from_the_negative_system_prompt(models: Models) -> None:
+    plain = run(models, params(system="Be brief."))
+    same = run(models, params(system="Be brief.", guidance=3.0, negative_prompt="Be brief."))
+    away = run(models, params(system="Be brief.", guidance=3.0, negative_prompt="Be long and the birds"))
+    assert same.streamed == plain.streamed != away.streamed
+
+
 def test_a_prompt_is_the_last_message(models: Models) -> None:
     once = run(models, params())
     again = run(models, params(messages=TALK[:2], prompt=TALK[2]["content"]))

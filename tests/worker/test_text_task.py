@@ -146,6 +146,12 @@ def test_with_a_real_model_every_task_ends_within_its_context(models: Models) ->
         assert ctx.saved and ctx.facts["parts"] > 1
 
 
+def test_guidance_leads_away_from_a_negative_prompt(models: Models) -> None:
+    asked = {"prompt": PARAGRAPHS[0], "max_tokens": 8, "temperature": 0, "guidance": 4.0}
+    texts = {run(models, **asked, negative_prompt=words).saved[0][0] for words in ("", "The birds", "森の中で")}
+    assert len(texts) == 3
+
+
 def test_a_context_that_holds_not_even_the_instructions(models: Models) -> None:
     with pytest.raises(StudioError) as caught:
         run(models, model="tiny", prompt=LONG)
