@@ -158,7 +158,7 @@ def _instead(path: Path, start: bytes, size: int, length: int) -> StudioError:
         return pickle_only(path)
     if start[:4] == b"GGUF":
         return broken(
-            path, "It is a GGUF file.", "Choose the model's safetensors version; GGUF is not read yet.", code="gguf"
+            path, "It is a GGUF file under another name.", "Rename it, so that its name ends in .gguf.", code="gguf"
         )
     if size < 9:
         return truncated(path, 9, size)

@@ -91,6 +91,22 @@ def test_a_failed_install_shows_why_and_is_tried_again(checkout):
         assert "No space left on device" in started.stderr and "start again" in started.stderr
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_packs_weights_is_installed_beside_for_the_tests_alone(checkout, fails):
+    script = f'echo "$*" >> asked; case "$*" in *--target*) exit {int(fails)};; esac'
+    fake(checkout / ".venv" / "bin" / "python", script)
+    made = bash(checkout, 'ensure_environment test; is_ready "$(fingerprint)" .venv/stamp-test')
+    assert made.returncode == 0, made.stderr
+    asked = (checkout / "asked").read_text().splitlines()
+    assert [line.split("--target ")[1] for line in asked if "--target" in line] == [
+        ".venv/quantised bitsandbytes torchao"
+    ]
+    assert ("tests of quantised weights are skipped" in made.stderr) == fails
+    (checkout / "asked").unlink()
+    bash(checkout, 'rm .venv/stamp-test; ensure_environment ""')
+    assert "--target" not in (checkout / "asked").read_text()
+
+
 def test_without_a_python_the_line_that_installs_one_is_told(checkout, tmp_path):
     (tmp_path / "bin").mkdir()
     told = subprocess.run(
