@@ -11,8 +11,9 @@ from ..text.answering import format_of
 from ..text.chat_prompt import chat_prompt
 from ..text.control_tokens import Controls
 from ..text.loading import Language
+from ..text.params_sampling import SamplingParams
 from ..text.renderer import renderer
-from ..text.sampling import Sampler, Settings
+from ..text.sampler import Sampler
 from ..text.writing import Written, write
 from .asking import messages, opening
 from .fim import Fim, find
@@ -176,5 +177,5 @@ def prompt_ids(
 def sampler_of(params: Sampled, ids: Sequence[int], ctx: JobContext, language: Language) -> Sampler:
     seed = params.seed if params.seed is not None else params.with_seeds().seed or 0
     ctx.note(seed=seed)
-    settings = Settings(temperature=params.temperature, top_p=params.top_p)
-    return Sampler(settings, seed, ids, params.max_tokens, language.model.device)
+    settings = SamplingParams(temperature=params.temperature, top_p=params.top_p, top_k=0)
+    return Sampler(settings, seed, language.lexicon, ids)

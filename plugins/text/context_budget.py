@@ -4,6 +4,7 @@ Owns the arithmetic and its words: turns, the room an answer is kept, Fit. With 
 worker), with `estimate_tokens` it is near (in the window, while somebody types). Imports the standard library only.
 """
 
+import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -114,6 +115,7 @@ def estimated(
     return fit([m["role"] for m in rest], lambda n: round((base + behind[n]) * scale), context, max_tokens, False)
 
 
+@functools.lru_cache(maxsize=8192)
 def estimate_tokens(text: str) -> int:
     """About how many tokens a vocabulary of a hundred thousand makes of it; for small ones `learnt_scale` corrects.
 

@@ -70,7 +70,10 @@ class _Engine(QIconEngine):
         return self.scaledPixmap(size, mode, state, 1.0)
 
     def scaledPixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State, scale: float) -> QPixmap:
-        """`size` is independent of the device; `scale` device pixels make one of its pixels."""
+        """`size` is independent of the device; `scale` device pixels make one of its pixels. Nothing where there is no
+        room: buttons ask for that before they have their place."""
+        if size.isEmpty():
+            return QPixmap()
         key = (size.width(), size.height(), self._shade(mode).rgba(), scale)
         found = self._kept.get(key)
         if found is None:
