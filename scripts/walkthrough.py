@@ -82,11 +82,13 @@ class Walk:
         self.keys("ctrl+j", "ctrl+k")
         self.picture("palette")
         self.keys("Escape")
+        self.chat()
         self.pictures()
+        self.code()
         self.clips()
-        self.keys("ctrl+4")
+        self.keys("ctrl+6")
         self.picture("library")
-        self.keys("ctrl+5")
+        self.keys("ctrl+7")
         self.picture("models")
         self.keys("ctrl+comma")
         self.picture("settings")
@@ -94,11 +96,44 @@ class Walk:
         self.picture("keyboard")
         here.close()
 
+    def chat(self) -> None:
+        """A question, the answer while it comes, and another version of it."""
+        here, done = self.here, len(self.here.jobs("finished", "failed", "cancelled"))
+        self.keys("ctrl+2")
+        self.picture("chat-first")
+        self.keys("ctrl+l", "ctrl+Return")
+        wait_for(lambda: here.jobs("running"))
+        time.sleep(1.0)
+        self.snap("chat-answering")
+        self.ended(done + 1)
+        self.keys("ctrl+r")
+        self.ended(done + 2)
+        here.screen.type("Make it better and shorter, but very detailed")
+        self.picture("chat-versions")
+
+    def code(self) -> None:
+        """A suggestion while one types, what is written from a description as changes, and a run."""
+        here = self.here
+        self.keys("ctrl+4")
+        self.picture("code-first")
+        here.screen.type("return")
+        time.sleep(4)
+        self.picture("code-suggestion")
+        done = len(here.jobs("finished", "failed", "cancelled"))
+        self.keys("Escape", "ctrl+l")
+        here.screen.type("add two numbers")
+        self.keys("ctrl+Return")
+        self.ended(done + 1)
+        self.picture("code-changes")
+        done = len(here.jobs("finished", "failed", "cancelled"))
+        self.keys("F5")
+        self.ended(done + 1)
+        self.picture("code-run")
 
     def pictures(self) -> None:
         """Painting: a batch, a branch at half-way, a mask, more room, a table, an old file."""
         here, done = self.here, len(self.here.jobs("finished", "failed", "cancelled"))
-        self.keys("ctrl+2")
+        self.keys("ctrl+3")
         self.picture("image-first")
         for count, prompt in ((4, "red apple"), (4, "{cat|dog|fox|panda} face")):
             params = {"prompt": prompt, "count": count, "steps": 60}
@@ -172,7 +207,7 @@ class Walk:
     def clips(self) -> None:
         """A travel between two prompts, and the clip playing."""
         done = len(self.here.jobs("finished", "failed", "cancelled"))
-        self.keys("ctrl+3")
+        self.keys("ctrl+5")
         self.picture("video-first")
         self.keys("ctrl+l", "ctrl+Return")
         wait_for(lambda: self.here.jobs("running"))
