@@ -13,7 +13,7 @@ from PySide6.QtGui import QImage
 
 from studio.kit.action import Action
 from studio.kit.desk import Desk
-from studio.kit.posters import Posters
+from studio.kit.posters import CLIPS, Posters
 from studio.kit.session import Session
 from studio.kit.thumbs import Thumbs
 from studio.sdk.artifact import Recipe
@@ -109,8 +109,9 @@ class ClipsPanel(BatchPanel[ClipsLayout, ClipSettings, ClipDeeds]):
             self.back()
         self.deeds.act(deed, id, number)
 
-    def _frame_of(self, path: str) -> QImage:
-        return self.ui.page.frame() if self.ui.large and self.ui.page.path == path else QImage()
+    def _frame_of(self, path: str) -> tuple[QImage, int]:
+        page = self.ui.page
+        return (page.frame(), page.frame_number) if self.ui.large and page.path == path else (QImage(), 0)
 
     # doing -----------------------------------------------------------------------------------
 
@@ -161,6 +162,9 @@ class ClipsPanel(BatchPanel[ClipsLayout, ClipSettings, ClipDeeds]):
     def restore(self, recipe: Recipe, path: Path | None = None) -> None:
         """All values as they were, and the clip itself in the work area."""
         self.drop.restore(recipe, path)
+
+    def accepts_file(self, path: Path) -> bool:
+        return path.suffix.lower() in CLIPS or super().accepts_file(path)
 
     def drop_file(self, path: Path) -> None:
         self.drop.use(path)

@@ -16,6 +16,7 @@ from .ui_clips_results import ClipBatches, title_of
 from .ui_deeds import Deeds, Form
 
 IMAGE_PANEL = "image.panel"
+NAME = 40
 
 
 class ClipDeeds(Deeds):
@@ -30,10 +31,10 @@ class ClipDeeds(Deeds):
         origin: str,
         results: ClipBatches,
         form: Form,
-        frame: Callable[[str], QImage],
+        frame: Callable[[str], tuple[QImage, int]],
         parent: QObject | None = None,
     ):
-        """frame: gives the frame of a clip that is on show; none where it is not on show."""
+        """frame: gives the frame of a clip that is on show and its number, from 0; none where it is not on show."""
         super().__init__(session, origin, results, form, parent)
         self._frame = frame
         self._clips = Posters(self)
@@ -51,23 +52,25 @@ class ClipDeeds(Deeds):
 
     def one_input(self, batch: Batch, picture: Picture) -> None:
         """The frame on show, else the first one, as a picture to work on."""
-        image = self._frame(picture.path)
+        image, number = self._frame(picture.path)
+        name = f"{_short(batch)} frame {number + 1}"
         if image.isNull():
-            self._clips.load_frame(picture.path, 0, partial(self._on_read, "input"))
+            self._clips.load_frame(picture.path, 0, partial(self._on_read, "input", name))
         else:
-            self._session.spawn(self._use(image, "input"))
+            self._session.spawn(self._use(image, "input", name))
 
     def one_animate(self, batch: Batch, picture: Picture) -> None:
-        self._clips.load_frame(picture.path, -1, partial(self._on_read, "animate"))
+        self._clips.load_frame(picture.path, -1, partial(self._on_read, "animate", f"{_short(batch)} last frame"))
 
-    def _on_read(self, what: str, image: QImage, problem: str) -> None:
+    def _on_read(self, what: str, name: str, image: QImage, problem: str) -> None:
         if problem:
             self._session.notify("The clip cannot be read", problem, "error")
         else:
-            self._session.spawn(self._use(image, what))
+            self._session.spawn(self._use(image, what, name))
 
-    async def _use(self, image: QImage, what: str) -> None:
-        kept = await self._session.put_input(_png(image), ".png")
+    async def _use(self, image: QImage, what: str, name: str) -> None:
+        """name: what the frame is called where it becomes a picture."""
+        kept = await self._session.put_input(png_of(image), ".png", name)
         if what == "animate":
             self.began.emit(kept)
         else:
@@ -83,7 +86,12 @@ class ClipDeeds(Deeds):
         return {"mode": mode, **values} if mode else values
 
 
-def _png(image: QImage) -> bytes:
+def _short(batch: Batch) -> str:
+    """A clip's name within that of a file."""
+    return " ".join(batch.prompt.split())[:NAME].strip() or "Clip"
+
+
+def png_of(image: QImage) -> bytes:
     data = QByteArray()
     buffer = QBuffer(data)
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)

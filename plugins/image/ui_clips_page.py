@@ -59,6 +59,11 @@ class ClipPage(LargePage):
         """The frame on show; none while it is made."""
         return self.player.frame() if self.path else QImage()
 
+    @property
+    def frame_number(self) -> int:
+        """Of the frame on show, from 0."""
+        return self.player.playback.number
+
     def focus(self) -> None:
         self.player.stage.setFocus(Qt.FocusReason.OtherFocusReason)
 

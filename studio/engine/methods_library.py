@@ -47,11 +47,14 @@ async def rebuild(engine: Engine, asked: Asked) -> Any:
 
 
 async def put_input(engine: Engine, asked: Asked) -> Any:
-    """Keeps the frame's bytes as an input file; what its name is in params."""
+    """Keeps the frame's bytes as an input file; what its name is in params. name: also as a file that is called so."""
     if len(asked.frames) != 1 or not asked.frames[0]:
         raise StudioError("The request is not valid", "An input is one frame of bytes.", code="bad-request")
     data, suffix = asked.frames[0], asked.text("suffix")
-    return {"input": await asyncio.to_thread(inputs.keep, engine.paths.inputs, data, suffix)}
+    folder, title = engine.paths.inputs, asked.text("name")
+    kept = await asyncio.to_thread(inputs.keep, folder, data, suffix)
+    named = await asyncio.to_thread(inputs.under_name, folder, kept, title) if title else None
+    return {"input": kept, **({"path": str(named)} if named else {})}
 
 
 async def recipe(engine: Engine, asked: Asked) -> Any:

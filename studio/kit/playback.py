@@ -35,6 +35,13 @@ def image_of(picture: object, within: QSize | None = None) -> QImage:
     )
 
 
+def unplayable(error: Exception) -> str:
+    """Why there is no clip or no frame of it, in sentences."""
+    if isinstance(error, StudioError):
+        return " ".join(part for part in (f"{error.title}.", error.detail, error.hint) if part)
+    return f"It cannot be played: {error}."
+
+
 class _Signals(QObject):
     opened = Signal(int, QSize, float)
     decoded = Signal(int, QImage)
@@ -54,7 +61,7 @@ class _Reader(QRunnable):
             try:
                 self._read()
             except (StudioError, OSError) as error:
-                self._signals.failed.emit(str(error))
+                self._signals.failed.emit(unplayable(error))
             self._signals.rested.emit()
 
     def _read(self) -> None:
@@ -141,7 +148,7 @@ class ClipFrames(QObject):
         self.ready.emit(number)
 
     def _on_failed(self, why: str) -> None:
-        self.problem = why or "it cannot be read"
+        self.problem = why or "It cannot be read."
         self.failed.emit(self.problem)
 
     def _on_rested(self) -> None:

@@ -129,7 +129,7 @@ class Player(QWidget):
         playback = self.playback
         playback.shown.connect(self._on_shown)
         playback.changed.connect(self._show_state)
-        playback.failed.connect(lambda why: self.stage.show_image(None, f"It cannot be played: {why}"))
+        playback.failed.connect(lambda why: self.stage.show_image(None, why))
         self.play.clicked.connect(playback.toggle)
         self.back.clicked.connect(lambda: playback.step(-1))
         self.on.clicked.connect(lambda: playback.step(1))

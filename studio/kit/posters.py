@@ -7,10 +7,12 @@ from PySide6.QtGui import QImage, QImageReader
 
 from studio.errors import StudioError
 from studio.kit.pictures import Pictures, Then, read_scaled
-from studio.kit.playback import image_of
+from studio.kit.playback import image_of, unplayable
 from studio.library.clips import Clip
 
-CLIPS = (".mp4",)
+CLIPS = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".wmv", ".mpg", ".mpeg")
+"""Endings of films. Of most kinds there is no decoder here, and what is said of them comes from their head."""
+
 PREVIEW_MS = 120
 
 
@@ -22,7 +24,7 @@ def frame_of(path: str, number: int = 0, size: QSize | None = None) -> tuple[QIm
         with Clip(Path(path)) as clip:
             return image_of(clip.frame(number % clip.count), size), ""
     except (StudioError, OSError) as error:
-        return QImage(), str(error)
+        return QImage(), unplayable(error)
 
 
 class _Reading(QRunnable):

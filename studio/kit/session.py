@@ -28,8 +28,8 @@ class Session(Protocol):
         """Like call, with raw bytes beside the request and beside the answer."""
         ...
 
-    async def put_input(self, data: bytes, suffix: str) -> str:
-        """Keeps bytes as an input file and gives the name that params hold (`input:…`)."""
+    async def put_input(self, data: bytes, suffix: str, name: str = "") -> str:
+        """Keeps bytes as an input file and gives what params hold: `input:…`, or the path of a file called `name`."""
         ...
 
     def input_path(self, value: str) -> Path:

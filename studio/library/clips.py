@@ -1,7 +1,8 @@
-"""Clips read back: the MP4 files that the studio writes, and animated pictures. Pillow only, imported when needed.
+"""Clips read back: MP4 files with AV1 inside, ours and others', and animated pictures. Pillow only, imported late.
 
-Our MP4 is an AVIF image sequence under other names (plugins/image/containers.py writes it): its boxes (ISO/IEC
-14496-12) are named back, and Pillow's libavif decodes it. Nothing is moved, so no offset in the file changes.
+Our MP4 is an AVIF image sequence under other names (plugins/image/containers.py writes it). Called so again in its
+first box (ISO/IEC 14496-12), an MP4 with AV1 is one that Pillow's libavif decodes; nothing is moved, so no offset in
+the file changes. Other codings have no decoder here, which `clip_coding` says.
 """
 
 import contextlib
@@ -12,13 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from studio.errors import StudioError
+from studio.library.clip_coding import AV1, coding, refusal
 
 if TYPE_CHECKING:
     from PIL import Image
 
 MP4_BRANDS = b"isom\x00\x00\x02\x00isomiso6av01mp41"
-AVIF_BRANDS = b"avis\x00\x00\x00\x00avifavismsf1iso8"
+AVIF_BRANDS = b"avis\x00\x00\x00\x00avismsf1iso8"
+STILLS = (b"avif", b"avis")
+"""Brands of files that are AVIF already."""
+
 FORMATS = ("AVIF", "WEBP", "GIF", "PNG")
 FPS = 12.0
 MOST = 1 << 30
@@ -38,7 +42,8 @@ class Box:
 class Clip:
     """An open clip: `count` pictures of `size`, `fps` a second. Not for two threads at once; close it.
 
-    Raises StudioError code "broken-clip" for what is no clip, here and in `frame`.
+    Raises StudioError code "broken-clip" for what is no clip, "clip-coding" for one that has no decoder here; `frame`
+    too.
     """
 
     def __init__(self, path: Path):
@@ -93,17 +98,13 @@ def brand(out: bytearray, box: Box, brands: bytes) -> None:
 
 
 def as_pictures(data: bytes) -> bytes:
-    """An MP4 written here as the image sequence that it was; anything else as it is."""
-    if not data[8:].startswith(MP4_BRANDS):
-        return data
+    """An MP4 with AV1 inside as the image sequence that its decoder knows; others' edit lists are passed over."""
     out = bytearray(data)
     for box in boxes(data, 0, len(data)):
         if box.kind == b"ftyp":
             brand(out, box, AVIF_BRANDS)
-        elif box.kind == b"free":
-            rename(out, box, b"edts" if data.find(b"moov") < box.start else b"meta")
-        elif box.kind == b"hdlr":
-            out[box.body + 8 : box.body + 12] = b"pict"
+        elif box.kind == b"edts":
+            rename(out, box, b"free")
     return bytes(out)
 
 
@@ -112,8 +113,10 @@ def _opened(path: Path) -> "Image.Image":
 
     if path.stat().st_size > MOST:
         raise ValueError("it is larger than a gigabyte")
+    if (coded := coding(path)) not in ("", AV1):
+        raise ValueError(f"it is coded as {coded}")  # a gigabyte of it need not be read
     data = path.read_bytes()
-    if data[4:8] == b"ftyp":
+    if data[4:8] == b"ftyp" and data[8:12] not in STILLS:
         data = as_pictures(data)
     return Image.open(io.BytesIO(data), formats=FORMATS)
 
@@ -126,4 +129,4 @@ def _said(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, EOFError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise StudioError("This clip cannot be read", f"{path.name}: {error}", code="broken-clip") from None
+        raise refusal(path, str(error)) from None

@@ -4,6 +4,7 @@ A result stays repeatable when the file it was made from is changed, moved or de
 this package's files only.
 """
 
+import contextlib
 import hashlib
 import os
 import re
@@ -12,9 +13,12 @@ from pathlib import Path
 
 from studio.errors import StudioError
 from studio.library import atomic
+from studio.library.names import slug
 
 MARK = "input:"
+NAMED = "named"
 MOST = 2 << 30
+LONGEST_TITLE = 80
 _NAME = re.compile(r"^input:([0-9a-f]{64})(\.[a-z0-9]{1,12})?$")
 _SUFFIX = re.compile(r"^\.[a-z0-9]{1,12}$")
 
@@ -34,6 +38,18 @@ def keep(folder: Path, data: bytes, suffix: str) -> str:
         except FileExistsError:
             pass  # another request brought the same content
     return name
+
+
+def under_name(folder: Path, name: str, title: str) -> Path:
+    """A copy of a kept file, called by what people call it: `named/<beginning of the hash>/<title><suffix>`."""
+    kept = place(folder, name)
+    path = folder / NAMED / kept.stem[:16] / f"{slug(title, 'input', LONGEST_TITLE)}{kept.suffix}"
+    if not path.is_file():
+        with atomic.explained(path, None):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):  # another request brought the same one
+            atomic.write_once(path, kept.read_bytes())
+    return path
 
 
 def keep_file(folder: Path, path: Path) -> str:

@@ -25,8 +25,8 @@ def has_picture(path: Path, kind: Kind | str) -> bool:
 def thumbnail(path: Path | str, kind: Kind | str, size: int = SIZE) -> bytes | None:
     """An encoded picture of at most `size` x `size`; None for what has no picture. Of a clip the first frame.
 
-    A picture that is small already, or has holes, is a PNG, else a JPEG. Raises StudioError "broken-picture"
-    or "not-found".
+    A picture that is small already, or has holes, is a PNG, else a JPEG. Raises StudioError "broken-picture",
+    "not-found", and what a clip raises that cannot be read.
     """
     path = Path(path)
     if not has_picture(path, kind):
@@ -58,17 +58,14 @@ def _encoded(picture, *, lossless: bool) -> bytes:
     return out.getvalue()
 
 
-def _of_video(path: Path, size: int) -> bytes | None:
-    """The first frame of a clip made here; None where another program made it."""
+def _of_video(path: Path, size: int) -> bytes:
+    """The first frame of a clip."""
     from PIL import Image
 
     if not path.exists():
         raise StudioError("This file is not there", str(path), code="not-found")
-    try:
-        with Clip(path) as clip:
-            picture = clip.frame(0)
-    except StudioError:
-        return None
+    with Clip(path) as clip:
+        picture = clip.frame(0)
     picture.thumbnail((size, size), Image.Resampling.LANCZOS)
     return _encoded(picture, lossless=False)
 

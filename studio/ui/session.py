@@ -101,9 +101,9 @@ class PanelSession:
     async def call_frames(self, method: str, frames: Sequence[bytes] = (), **params: Any) -> tuple[Any, list[bytes]]:
         return await self._services.connection.call_frames(method, frames, **params)
 
-    async def put_input(self, data: bytes, suffix: str) -> str:
-        answer, _ = await self.call_frames("input.put", [data], suffix=suffix)
-        return str(answer["input"])
+    async def put_input(self, data: bytes, suffix: str, name: str = "") -> str:
+        answer, _ = await self.call_frames("input.put", [data], suffix=suffix, **({"name": name} if name else {}))
+        return str(answer["path" if name else "input"])
 
     def input_path(self, value: str) -> Path:
         return inputs.locate(self.paths.inputs, value)

@@ -91,7 +91,7 @@ class Session:
     async def call_frames(self, method: str, frames: Any = (), **params: Any) -> tuple[Any, list[bytes]]:
         return await self.call(method, **params), []
 
-    async def put_input(self, data: bytes, suffix: str) -> str:
+    async def put_input(self, data: bytes, suffix: str, name: str = "") -> str:
         return inputs.keep(self.paths.inputs, data, suffix)
 
     def input_path(self, value: str) -> Path:

@@ -298,8 +298,9 @@ class FakeSession:
         answer = await self.call(method, **params)
         return answer if isinstance(answer, tuple) else (answer, [])
 
-    async def put_input(self, data: bytes, suffix: str) -> str:
-        return inputs.keep(self.paths.inputs, data, suffix)
+    async def put_input(self, data: bytes, suffix: str, name: str = "") -> str:
+        kept = inputs.keep(self.paths.inputs, data, suffix)
+        return str(inputs.under_name(self.paths.inputs, kept, name)) if name else kept
 
     def input_path(self, value: str) -> Path:
         return inputs.locate(self.paths.inputs, value)

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QToolButton
 from plugins.image.ui_clips_export import Order, save
 from studio.errors import StudioError
 from studio.sdk.artifact import Recipe
+from tests.films import FILMS, film
 from tests.qt.clips_rig import ClipSession, clip, preview, which
 from tests.qt.image_panel_rig import asked, begun, panel, session_of, show  # noqa: F401 (fixtures)
 from tests.qt.image_rig import drawn
@@ -154,7 +155,7 @@ def test_a_clip_is_large_with_enter_and_the_frame_on_show_becomes_a_picture(pane
     qtbot.waitUntil(lambda: which(player.frame().pixelColor(5, 5).getRgb()) == 3)
     panel.deeds.act("input", job, 0)
     ((place, payload),) = session.opened
-    assert place == "image.panel"
+    assert place == "image.panel" and Path(payload["use"]).name == "red-apple-green-apple-frame-4.png"
     with Image.open(payload["use"]) as picture:
         assert picture.size == (64, 48) and which(picture.convert("RGB").getpixel((5, 5))) == 3
     assert panel.cancel_current() and not panel.ui.large
@@ -165,8 +166,31 @@ def test_a_clip_goes_on_from_its_last_frame(panel, session, qtbot):  # noqa: F81
     job = filmed(session, panel)
     panel.deeds.act("animate", job, 0)
     qtbot.waitUntil(lambda: panel.ui.forms.mode.id == "picture")
-    with Image.open(session.input_path(panel.desk.values()["picture"])) as picture:
+    taken = session.input_path(panel.desk.values()["picture"])
+    assert taken.name == "red-apple-green-apple-last-frame.png"
+    with Image.open(taken) as picture:
         assert which(picture.convert("RGB").getpixel((5, 5))) == 5
+
+
+@pytest.mark.parametrize("name", ["h264.mp4", "web.webm"])
+def test_a_dropped_film_that_has_no_decoder_says_so_and_what_to_do(name, panel, session, qtbot, tmp_path):  # noqa: F811
+    path, before = film(tmp_path, name), panel.desk.values()
+    assert panel.accepts_file(path)
+    panel.drop_file(path)
+    taken = panel.ui.taken
+    qtbot.waitUntil(lambda: taken.isVisible())
+    assert taken.title.text() == f"{name} cannot be used" and taken.property("notice") == "error"
+    assert f"coded as {FILMS[name][1]}" in taken.detail.text() and "AV1" in taken.detail.text()
+    assert panel.desk.values() == before
+
+
+def test_a_dropped_film_of_another_program_that_can_be_read_is_gone_on_from(panel, session, qtbot, tmp_path):  # noqa: F811
+    panel.drop_file(clip(tmp_path / "holiday.mp4"))
+    qtbot.waitUntil(lambda: panel.ui.taken.isVisible())
+    assert panel.ui.taken.title.text() == "The next clip goes on from the last frame of holiday.mp4"
+    taken = session.input_path(panel.desk.values()["picture"])
+    with Image.open(taken) as picture:
+        assert taken.name == "holiday-last-frame.png" and which(picture.convert("RGB").getpixel((5, 5))) == 5
 
 
 def test_what_is_said_of_a_clip_when_it_is_done_and_when_it_was_stopped(panel, session):  # noqa: F811

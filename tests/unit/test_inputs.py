@@ -28,6 +28,16 @@ def test_the_same_content_is_kept_once(tmp_path):
     assert inputs.keep(tmp_path / "inputs", b"other", ".png") != first
 
 
+def test_a_kept_file_has_a_second_name_that_says_what_it_is(tmp_path):
+    folder = tmp_path / "inputs"
+    name = inputs.keep(folder, b"same", ".png")
+    named = inputs.under_name(folder, name, "A fox / in the snow, frame 12")
+    assert named.name == "a-fox-in-the-snow-frame-12.png" and named.read_bytes() == b"same"
+    assert inputs.under_name(folder, name, "A fox / in the snow, frame 12") == named
+    assert inputs.keep_file(folder, named) == name, "the content is known, whatever it is called"
+    assert inputs.under_name(folder, name, "../../\0").is_relative_to(folder)
+
+
 @pytest.mark.parametrize("suffix", ["../../x", ".p/n", "", ".PNG;", "." + "a" * 40])
 def test_a_strange_suffix_never_becomes_part_of_a_path(tmp_path, suffix):
     name = inputs.keep(tmp_path / "inputs", b"x", suffix)

@@ -11,6 +11,7 @@ from PIL import Image
 from studio.errors import StudioError
 from studio.library.thumbnails import thumbnail
 from studio.sdk.artifact import Kind
+from tests.films import FILMS, film, iso_film
 
 pytestmark = pytest.mark.unit
 
@@ -106,6 +107,18 @@ def test_a_clip_made_here_shows_its_first_frame(tmp_path):
     assert red > 200 and blue < 60
 
 
-def test_a_clip_of_another_program_shows_nothing(tmp_path):
-    (tmp_path / "a.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(100))
-    assert thumbnail(tmp_path / "a.mp4", "video") is None
+@pytest.mark.parametrize("name", FILMS)
+def test_a_film_that_has_no_decoder_here_says_so_and_what_to_do(name, tmp_path):
+    with pytest.raises(StudioError) as refused:
+        thumbnail(film(tmp_path, name), "video")
+    said = refused.value
+    assert said.code == "clip-coding" and "cannot be played here" in said.title
+    assert f"{name} is coded as {FILMS[name][1]};" in said.detail and "AV1" in said.hint
+
+
+def test_a_film_that_is_none_is_refused_in_words(tmp_path):
+    for data in (b"\0\0\0\x18ftypmp42" + bytes(100), b"Dear all", b"", iso_film(b"avc1")[:60], iso_film(b"av01")):
+        (tmp_path / "a.mp4").write_bytes(data)
+        with pytest.raises(StudioError) as refused:
+            thumbnail(tmp_path / "a.mp4", "video")
+        assert refused.value.code == "broken-clip" and "BytesIO" not in str(refused.value)

@@ -67,6 +67,20 @@ def test_the_same_pictures_give_the_same_bytes_whatever_the_hour(container, tmp_
         assert data[head + 4 : head + 20] == bytes(16)
 
 
+def test_av1_in_an_mp4_of_another_program_is_read_too(tmp_path):
+    """With its own brands and an edit list, and without what makes a sequence of pictures of it."""
+    path = tmp_path / "theirs.mp4"
+    containers.write(path, "mp4", frames(), 8)
+    data = bytearray(path.read_bytes())
+    data[8:40] = b"mp42\0\0\0\0mp42isom" + b"av01" * 4
+    for found in clips.boxes(bytes(data), 0, len(data)):
+        if found.kind == b"free":
+            clips.rename(data, found, b"edts" if found.start > data.find(b"moov") else b"skip")
+    path.write_bytes(data)
+    assert containers.facts(path) == (10, (64, 48), 8)
+    assert len(list(containers.read(path))) == 10
+
+
 def test_no_picture_is_no_clip(tmp_path):
     with pytest.raises(ValueError):
         containers.write(tmp_path / "x.mp4", "mp4", [], 10)
