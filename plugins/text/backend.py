@@ -4,10 +4,12 @@ from studio.errors import StudioError
 from studio.sdk.operation import JobContext
 
 from . import resident
-from .loading import Language
+from .language import Language
+from .pair import Guide
 from .params import Generate as Params
 from .sampler import Sampler
-from .writing import Written, check_ids, write
+from .ways import ways
+from .writing import Written, check_ids, write_several
 
 
 class Generate:
@@ -15,19 +17,37 @@ class Generate:
 
     def run(self, params: Params, ctx: JobContext) -> None:
         check_prompt(params.prompt)
-        with resident.language(params.model, ctx) as language:
+        with resident.language(params.model, ctx, params.weights) as language:
             self._write(params, ctx, language)
 
     def _write(self, params: Params, ctx: JobContext, language: Language) -> None:
-        prompt = encode(params.prompt, language)
-        seed = params.seed if params.seed is not None else params.with_seeds().seed or 0
-        sampler = Sampler(params, seed, language.lexicon, prompt)
+        prompt, seeds = encode(params.prompt, language), params.seeds()
+        samplers = [Sampler(params, seed, language.lexicon, prompt) for seed in seeds]
 
-        def save(written: Written) -> None:
-            ctx.note(prompt_chars=len(params.prompt), seed=seed)
+        def save(row: int, written: Written) -> None:
+            ctx.note(prompt_chars=len(params.prompt), seed=seeds[row])
             ctx.save_text(params.prompt + written.text)
 
-        write(prompt, sampler, ctx, language, limit=params.max_tokens, stops=params.stops(), save=save)
+        with ways(params, ctx) as how:
+            write_several(
+                prompt,
+                samplers,
+                ctx,
+                language,
+                limit=params.max_tokens,
+                stops=params.stops(),
+                guide=guide(params, prompt, language),
+                save=save,
+                **how,
+            )
+
+
+def guide(params: Params, prompt: list[int], language: Language) -> Guide | None:
+    """What guidance leads away from: the negative prompt, or the prompt's last token alone."""
+    if params.guidance == 1:
+        return None
+    negative = encode(params.negative_prompt, language) if params.negative_prompt else prompt[-1:]
+    return Guide(tuple(negative), params.guidance)
 
 
 def check_prompt(prompt: str) -> None:

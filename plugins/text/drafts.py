@@ -24,6 +24,7 @@ NGRAM = 3
 """The longest end of the text that is looked for earlier in it."""
 
 LEAST, MOST = 1, 16
+ALIKE = 0.98
 
 
 class Drafter(Protocol):
@@ -40,9 +41,12 @@ class Drafter(Protocol):
 
 
 class Drafts(Protocol):
-    """A way to guess. `first`: how many tokens are guessed to begin with."""
+    """A way to guess."""
 
-    first: int
+    @property
+    def first(self) -> int:
+        """How many tokens are guessed to begin with."""
+        ...
 
     def begin(self, ids: list[int], language: Language, ctx: JobContext) -> Drafter:
         """For one text that begins with `ids`. Raises StudioError when it cannot work with this model."""
@@ -99,10 +103,10 @@ class DraftModel:
     first: int = 4
 
     def begin(self, ids: list[int], language: Language, ctx: JobContext) -> Drafter:
-        if self.language.tokenizer.get_vocab() != language.tokenizer.get_vocab():
+        if not _same_words(self.language, language) or max(ids) >= self.language.vocabulary:
             raise StudioError(
                 "The draft model has another vocabulary",
-                "It can guess for models only whose tokens are the same as its own.",
+                "It can guess only for models whose tokens are nearly all the same as its own.",
                 "Choose a smaller model of the same family, or no draft model.",
                 code="draft-vocabulary",
             )
@@ -140,12 +144,13 @@ class _Ahead:
     def guess(self, ids: list[int], choose: Any, most: int) -> list[int]:
         if self._language.context is not None:
             most = min(most, self._language.context - len(ids))
-        if most < 1:
-            return []
         fed = self._fed
         same = min(common(fed.ids, ids), len(ids) - 1)
+        new = ids[same:]
+        if most < 1 or max(new) >= self._language.vocabulary:
+            return []  # a token that only the large model has: from here on it would guess blindly
         fed.take_back(fed.length - same)
-        twin, found, new = choose.twin(), list[int](), ids[same:]
+        twin, found = choose.twin(), list[int]()
         while True:
             logits = fed.try_out(new)[-1]
             token = token_of(twin(_fitted(logits, self._vocabulary)))
@@ -170,6 +175,12 @@ def cannot_take_back(whose: str) -> StudioError:
 
 def token_of(choice: Any) -> int:
     return choice if isinstance(choice, int) else choice.token
+
+
+def _same_words(one: Language, other: Language) -> bool:
+    """Whether nearly all tokens are the same; relatives differ in a few that were added for chat or tools."""
+    mine, yours = one.tokenizer.get_vocab(), other.tokenizer.get_vocab()
+    return len(mine.items() & yours.items()) >= ALIKE * max(len(mine), len(yours))
 
 
 def _fitted(logits: Tensor, vocabulary: int) -> Tensor:

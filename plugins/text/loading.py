@@ -1,14 +1,13 @@
 """Loads a causal language model and its tokenizer from a folder, distrusting the folder.
 
-Owns Language, what is kept between jobs. Safetensors only, no code of the folder is run, nothing is fetched;
-what config.json says about code to run or attention kernels to use is dropped before anything reads it.
+Safetensors only, no code of the folder is run, nothing is fetched; what config.json says about
+code to run or attention kernels to use is dropped before anything reads it.
 """
 
 import json
 import logging
 import re
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +21,12 @@ from transformers.utils import logging as transformers_logging
 from studio.errors import StudioError
 from studio.sdk.operation import ModelInfo
 
+from .language import Language
 from .lexicon import Lexicon
-from .prefix_cache import PrefixCache
 from .probing import probe
+from .quantised import config_for, settle
+
+__all__ = ["Language", "load"]
 
 # Keys by which a configuration makes transformers import code, from the folder or from a hub.
 DISTRUSTED = re.compile(
@@ -35,54 +37,8 @@ TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "s
 BROKEN = (OSError, ValueError, TypeError, KeyError, AttributeError, IndexError, AssertionError, ImportError)
 
 
-@dataclass(slots=True)
-class Language:
-    """A loaded model with what the decode loop must know about it.
-
-    context: the most tokens it can hold, None without a limit. ends: token ids after which it stops. lexicon: what
-    samplers know of its tokens.
-    cache: the name of forward's cache argument, "" where the whole text is read again for every token.
-    chunked: whether a prompt may be read in pieces longer than one token. last_only: whether forward can
-    compute the logits of the last position alone. plain: whether its cache is made by the configuration alone.
-    layers: the blocks that a text passes one after another.
-    prefixes: what it has read and nobody is reading now. compiled: its compiled step, once that was asked for. Both
-    take `held` bytes that can be had back.
-    """
-
-    model: Any
-    tokenizer: Any
-    context: int | None
-    vocabulary: int
-    ends: frozenset[int]
-    lexicon: Lexicon
-    cache: str
-    chunked: bool
-    last_only: bool
-    plain: bool = False
-    layers: tuple[Any, ...] = ()
-    prefixes: PrefixCache = field(default_factory=PrefixCache)
-    compiled: Any = None
-
-    def to(self, device: str) -> "Language":
-        self.reclaim(self.held())
-        self.compiled = None
-        self.model.to(device)
-        return self
-
-    def held(self) -> int:
-        return self.prefixes.held() + (self.compiled.held() if self.compiled else 0)
-
-    def reclaim(self, need: int) -> int:
-        """Frees at least `need` bytes, if there are as many; how many it was."""
-        freed = self.prefixes.reclaim(need)
-        if self.compiled and freed < need:
-            freed += self.compiled.held()
-            self.compiled.clear()
-        return freed
-
-
-def load(info: ModelInfo, device: str, dtype: str) -> Language:
-    """Raises StudioError saying what is wrong with the folder."""
+def load(info: ModelInfo, device: str, dtype: str, weights: str = "as stored") -> Language:
+    """weights: "int8" or "int4" to pack them. Raises StudioError saying what is wrong with the folder."""
     folder = Path(info.path)
     transformers_logging.disable_progress_bar()
     # It tells at every hybrid model that no fast kernels are installed; nobody can see it, nothing is wrong.
@@ -90,9 +46,12 @@ def load(info: ModelInfo, device: str, dtype: str) -> Language:
     check_files(folder)
     config = read_config(folder)
     tokenizer = _tokenizer(folder, config)
-    model = _model(folder, config, _dtype(dtype))
+    packing = _packing(weights, config, device, _dtype(dtype))
+    model = _model(folder, config, _dtype(dtype), device, packing)
     check_numbers(model)
-    model.to(device)
+    if packing is None:
+        model.to(device)
+    settle(model, _dtype(dtype))
     text = config.get_text_config()
     vocabulary = model.get_input_embeddings().weight.shape[0]
     ends, reading = _ends(model, tokenizer), probe(model, vocabulary)
@@ -108,6 +67,7 @@ def load(info: ModelInfo, device: str, dtype: str) -> Language:
         last_only=reading.last_only,
         plain=reading.plain,
         layers=_layers(model, text),
+        movable=packing is None and getattr(config, "quantization_config", None) is None,
     )
 
 
@@ -171,9 +131,22 @@ def trusted(raw: Any) -> Any:
     return [trusted(value) for value in raw] if isinstance(raw, list) else raw
 
 
+def _packing(weights: str, config: PreTrainedConfig, device: str, dtype: torch.dtype) -> Any:
+    if weights != "as stored" and getattr(config, "quantization_config", None) is not None:
+        raise StudioError(
+            "The weights are stored in fewer bits already",
+            f"{weights} was asked for.",
+            "Load them as they are stored.",
+            code="quantised",
+        )
+    return config_for(weights, device, dtype)
+
+
 def check_numbers(model: Any) -> None:
     """Raises StudioError naming the first tensor that holds NaN or infinity."""
     for name, weights in model.named_parameters():
+        if hasattr(weights, "__tensor_flatten__"):
+            continue  # packed: its numbers are whole ones and scales
         if weights.is_floating_point() and weights.numel() and weights.element_size() > 1:
             low, high = torch.aminmax(weights.detach())
             if not (bool(torch.isfinite(low)) and bool(torch.isfinite(high))):
@@ -201,7 +174,7 @@ def _tokenizer(folder: Path, config: PreTrainedConfig) -> Any:
     return tokenizer
 
 
-def _model(folder: Path, config: PreTrainedConfig, dtype: torch.dtype) -> Any:
+def _model(folder: Path, config: PreTrainedConfig, dtype: torch.dtype, device: str, packing: Any) -> Any:
     known: Any = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
     kind = known[0] if isinstance(known, tuple) else known
     try:
@@ -214,6 +187,7 @@ def _model(folder: Path, config: PreTrainedConfig, dtype: torch.dtype) -> Any:
             trust_remote_code=False,
             attn_implementation="sdpa" if kind._supports_sdpa else "eager",
             output_loading_info=True,
+            **({"quantization_config": packing, "device_map": {"": device}} if packing is not None else {}),
         )
     except (torch.OutOfMemoryError, MemoryError):
         raise

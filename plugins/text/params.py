@@ -11,9 +11,10 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, field_validator
 
 from studio.sdk.operation import Estimate, ModelInfo
-from studio.sdk.params import Density, Params, Prompt, Seed, Ui
+from studio.sdk.params import SEED_LIMIT, Density, Params, Prompt, Seed, Ui
 
 from .escapes import unescape
+from .params_engine import EngineParams
 from .params_sampling import SamplingParams
 from .stages import TRANSFORMERS_ORDER
 
@@ -70,16 +71,34 @@ class WritingParams(Params):
         return [unescape(text) for text in self.stop]
 
 
-class Generate(SamplingParams, WritingParams):
+class ModelParams(EngineParams, SamplingParams, WritingParams):
+    """What every operation has that writes with a language model."""
+
+    seed: Seed = Field(default=None, description="The same seed and settings give the same text; empty draws one.")
+
+
+class Generate(ModelParams):
     """Raw completion: the model goes on where the prompt ends."""
 
     version: ClassVar[int] = 2
     migrations: ClassVar[dict[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {1: with_order}
 
-    seed: Seed = Field(default=None, description="The same seed and settings give the same text; empty draws one.")
+    count: Annotated[int, Ui(group="Length", density=Density.EXPERT, soft_max=8)] = Field(
+        default=1,
+        ge=1,
+        le=64,
+        title="How many",
+        description="So many different continuations at once, from one reading of the prompt; each has a seed of its "
+        "own, counted on from the first.",
+    )
+
+    def seeds(self) -> list[int]:
+        """One for each continuation."""
+        first = self.with_seeds().seed or 0
+        return [(first + i) % (SEED_LIMIT + 1) for i in range(self.count)]
 
 
-def estimate(params: Generate, find: Callable[[str], ModelInfo | None]) -> Estimate:
+def estimate(params: ModelParams, find: Callable[[str], ModelInfo | None]) -> Estimate:
     """Memory of one job: weights in the run's dtype, the cache of keys and values, logits and activations.
 
     An upper estimate: the prompt is counted as one token for every two bytes.
@@ -90,7 +109,7 @@ def estimate(params: Generate, find: Callable[[str], ModelInfo | None]) -> Estim
     config = info.config or {}
     config = {**config, **(config.get("text_config") or {})}
     width = run_bytes()
-    weights = info.parameters * width or info.size * width // BYTES.get(_dtype(info.dtype), width)
+    weights = _weights(info, config, params, width)
     prompt = len(params.prompt.encode()) // 2 + 1
     tokens = prompt + params.max_tokens
     context = _first(config, "max_position_embeddings", "n_positions", "n_ctx", "max_sequence_length", "max_seq_len")
@@ -98,19 +117,40 @@ def estimate(params: Generate, find: Callable[[str], ModelInfo | None]) -> Estim
         tokens, prompt = min(tokens, context), min(prompt, context)
     hidden = _first(config, "hidden_size", "n_embd", "d_model") or 1024
     inner = _first(config, "intermediate_size", "n_inner", "ffn_dim") or 4 * hidden
+    count = getattr(params, "count", 1)
+    texts = count * (1 if params.guidance == 1 else 2)
     parts = {
         "weights": weights,
-        "key-value cache": cache_bytes(config, tokens, width),
+        "key-value cache": int(texts * cache_bytes(config, tokens, width) * params.kv_share(width)),
         # The model's own, one in float32, and what a sort of all of them needs.
-        "logits": 16 * (_first(config, "vocab_size") or 50_000),
+        "logits": 16 * count * (_first(config, "vocab_size") or 50_000),
         "activations": min(CHUNK, prompt) * (8 * hidden + 3 * inner) * max(width, 4),
     }
+    draft = find(params.draft) if params.guess == "draft model" and params.draft else None
+    if draft is not None:
+        own = {**(draft.config or {}), **((draft.config or {}).get("text_config") or {})}
+        parts["draft model"] = _weights(draft, own, None, width) + cache_bytes(own, tokens, width)
     return Estimate(
         weights=weights,
         working=sum(parts.values()) - weights,
         parts=parts,
-        rungs=("Ask for fewer tokens or shorten the prompt.", "Choose a smaller model."),
+        rungs=(
+            "Ask for fewer tokens or shorten the prompt.",
+            "Keep keys and values in 8 bits.",
+            "Load the weights in int8 or int4.",
+            "Choose a smaller model.",
+        ),
     )
+
+
+def _weights(info: ModelInfo, config: dict[str, Any], params: EngineParams | None, width: int) -> int:
+    """Bytes in the run's dtype, or packed."""
+    parameters = info.parameters or info.size // BYTES.get(_dtype(info.dtype), width)
+    if params is None:
+        return parameters * width
+    hidden = _first(config, "hidden_size", "n_embd", "d_model")
+    tied = config.get("tie_word_embeddings", True)
+    return params.packed_bytes(parameters, _first(config, "vocab_size") * hidden * (1 if tied else 2), width)
 
 
 def cache_bytes(config: dict[str, Any], tokens: int, width: int) -> int:

@@ -49,7 +49,7 @@ def _text(part: Any) -> str:
     return text
 
 
-class Chat(FormatParams, base.Generate):
+class Chat(FormatParams, base.ModelParams):
     """The next message of a conversation."""
 
     version: ClassVar[int] = 1

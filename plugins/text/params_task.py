@@ -17,7 +17,7 @@ WORDY = {"short": 160, "medium": 320, "long": 900}
 EXTRACTED = 700
 
 
-class Task(FormatParams, base.Generate):
+class Task(FormatParams, base.ModelParams):
     """A task with a ready prompt on a text of any length."""
 
     version: ClassVar[int] = 1

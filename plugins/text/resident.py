@@ -8,18 +8,20 @@ from .loading import Language, load
 from .prefix_cache import SHARE, chosen_limit
 
 
-def language(ref: str, ctx: JobContext) -> AbstractContextManager[Language]:
+def language(ref: str, ctx: JobContext, weights: str = "as stored") -> AbstractContextManager[Language]:
     """The model `ref`, kept resident, one and the same for raw completion, chat and code.
+
+    weights: "int8" or "int4" to load them in fewer bits.
 
     Enter it outside inference mode, so that weights are ordinary tensors. What `write` remembers of the texts that
     were read lives in this object and goes with it.
     """
 
     def loader(info: ModelInfo) -> Language:
-        ctx.stage(f"Loading {info.id}")
-        found = load(info, ctx.device, ctx.dtype)
+        ctx.stage(f"Loading {info.id}" + ("" if weights == "as stored" else f" in {weights}"))
+        found = load(info, ctx.device, ctx.dtype, weights)
         if known := ctx.models.budget():
             found.prefixes.limit = chosen_limit(known // SHARE)
         return found
 
-    return ctx.models.use(ref, loader, key=f"text-{ctx.dtype}")
+    return ctx.models.use(ref, loader, key=f"text-{ctx.dtype}" + ("" if weights == "as stored" else f"-{weights}"))

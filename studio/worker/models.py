@@ -263,8 +263,15 @@ def weigh(thing: Any) -> int:
         for name in ("parameters", "buffers"):
             give = getattr(part, name, None)
             if callable(give) and not isinstance(part, type):
-                tensors.update({id(t): t for t in give() if hasattr(t, "element_size")})  # type: ignore[union-attr]
+                found = (part for t in give() if hasattr(t, "element_size") for part in _stored(t))  # type: ignore[union-attr]
+                tensors.update({id(t): t for t in found})
     return sum(t.numel() * t.element_size() for t in tensors.values())
+
+
+def _stored(tensor: Any) -> list[Any]:
+    """What a tensor really holds: of a packed one the numbers and scales inside."""
+    inside: Any = getattr(tensor, "__tensor_flatten__", None)
+    return [tensor] if inside is None else [getattr(tensor, name) for name in inside()[0]]
 
 
 def _about_model(error: StudioError, info: ModelInfo) -> StudioError:

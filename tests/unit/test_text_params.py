@@ -3,12 +3,13 @@
 import pytest
 
 from plugins.text import params as p
+from plugins.text.params_engine import EngineParams
 from plugins.text.params_sampling import SamplingParams
 from plugins.text.stages import DEFAULT_ORDER, TRANSFORMERS_ORDER
 from studio.errors import StudioError
 from studio.sdk.fields import describe
 from studio.sdk.operation import ModelInfo
-from studio.sdk.params import Density
+from studio.sdk.params import SEED_LIMIT, Density
 
 pytestmark = pytest.mark.unit
 
@@ -17,8 +18,9 @@ def test_the_form_has_the_agreed_simple_fields() -> None:
     fields = {field.name: field for field in describe(p.Generate)}
     simple = [name for name, field in fields.items() if field.ui.density is Density.SIMPLE]
     assert simple == ["prompt", "model", "max_tokens", "temperature", "top_p", "seed"]
-    assert list(fields)[:4] == ["prompt", "model", "max_tokens", "stop"] and list(fields)[-1] == "seed"
-    assert set(fields) - set(simple) - {"stop"} == set(SamplingParams.model_fields) - {"temperature", "top_p"}
+    assert list(fields)[:4] == ["prompt", "model", "max_tokens", "stop"] and list(fields)[-2:] == ["seed", "count"]
+    inherited = set(SamplingParams.model_fields) | set(EngineParams.model_fields)
+    assert set(fields) - set(simple) - {"stop", "count"} == inherited - {"temperature", "top_p"}
     assert fields["model"].ui.choices_from == "hub:text-generation"
     assert (fields["max_tokens"].minimum, fields["max_tokens"].maximum, fields["max_tokens"].default) == (1, 8192, 200)
     assert all(field.description for field in fields.values())
@@ -98,6 +100,36 @@ def test_the_estimate_of_a_grouped_query_model(monkeypatch: pytest.MonkeyPatch) 
     assert found.weights == 4_400_000_000
     assert found.total == sum(found.parts.values())
     assert found.rungs
+
+
+def test_the_estimate_of_several_at_once_with_guidance_a_draft_and_packed_weights(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(p, "run_bytes", lambda: 2)
+    known = {"large": _info(GQA, size=2_200_000_000, dtype="bfloat16"), "small": _info(GQA, size=200, dtype="bfloat16")}
+
+    def parts(**asked: object) -> dict[str, int]:
+        params = p.Generate(prompt="x" * 198, max_tokens=100, model="large", draft="small", **asked)  # type: ignore[arg-type]
+        return p.estimate(params, known.get).parts
+
+    exact = 2 * 22 * 4 * 64 * 2 * 200
+    assert parts()["key-value cache"] == exact and "draft model" not in parts()
+    assert parts(count=3)["key-value cache"] == 3 * exact
+    assert parts(count=3, guidance=1.5)["key-value cache"] == 6 * exact
+    # 8 bits are one byte instead of two, and two numbers of two bytes for every 32.
+    assert parts(kv_cache="8 bit")["key-value cache"] == exact * (32 + 4) // 64
+    assert parts(kv_cache="4 bit")["key-value cache"] == exact * (16 + 4) // 64
+    assert parts(guess="draft model")["draft model"] == 200 + exact
+    embedded = 32000 * 2048
+    assert parts(weights="int8")["weights"] == (1_100_000_000 - embedded) + embedded * 2
+    assert parts(weights="int4")["weights"] == (1_100_000_000 - embedded) // 2 + embedded * 2
+
+
+def test_each_continuation_has_a_seed_of_its_own() -> None:
+    assert p.Generate(seed=7, count=3).seeds() == [7, 8, 9]
+    assert len(set(p.Generate(count=4).seeds())) == 4
+    top = SEED_LIMIT
+    assert p.Generate(seed=top, count=2).seeds() == [top, 0]
 
 
 def test_the_cache_is_no_larger_than_the_context(monkeypatch: pytest.MonkeyPatch) -> None:

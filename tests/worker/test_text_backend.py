@@ -189,3 +189,55 @@ def test_jobs_that_take_turns_write_what_each_writes_alone(folders: list[Path], 
 def test_the_callers_modes_are_as_before(models: Models) -> None:
     run(models, params())
     assert torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
+
+
+def test_several_continuations_are_results_of_their_own(models: Models) -> None:
+    ctx = run(models, params(count=3, temperature=1.2))
+    alone = [run(models, params(seed=seed, temperature=1.2)) for seed in (3, 4, 5)]
+    assert [text for text, _ in ctx.saved] == [one.saved[0][0] for one in alone]
+    assert [facts["seed"] for _, facts in ctx.saved] == [3, 4, 5]
+    assert all(facts["tokens"] == 24 and facts["prompt_chars"] == len(PROMPT) for _, facts in ctx.saved)
+
+
+def test_guidance_leads_away_from_the_negative_prompt(models: Models) -> None:
+    plain, guided, other = (
+        run(models, params(temperature=0, **more)).streamed
+        for more in ({}, {"guidance": 2.0, "negative_prompt": "die Nacht"}, {"guidance": 2.0})
+    )
+    assert len({plain, guided, other}) == 3
+
+
+@pytest.mark.parametrize("more", [{"guess": "lookup"}, {"guess": "draft model", "draft": "llama"}])
+def test_guessing_ahead_changes_no_text_and_says_how_often_it_was_right(models: Models, more: dict[str, Any]) -> None:
+    asked = params(temperature=0.7, max_tokens=60)
+    found = run(models, asked.model_copy(update=more))
+    assert found.streamed == run(models, asked).streamed
+    assert found.facts["accepted_drafts"] <= found.facts["drafted_tokens"]
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ({"guess": "draft model"}, "no-draft"),
+        ({"guess": "draft model", "draft": "qwen2"}, "draft-vocabulary"),
+        ({"model": "mamba", "guess": "lookup"}, "draft-cache"),
+        ({"model": "mamba", "kv_cache": "8 bit"}, "kv-cache"),
+        ({"model": "mamba", "compiled": True}, "compile"),
+    ],
+)
+def test_ways_that_are_none_are_refused_in_words(models: Models, more: dict[str, Any], code: str) -> None:
+    with pytest.raises(StudioError) as caught:
+        run(models, params(**more))
+    assert caught.value.code == code
+
+
+def test_keys_and_values_in_few_bits_write_a_text(models: Models) -> None:
+    assert run(models, params(kv_cache="8 bit")).facts["tokens"] == 24
+
+
+@pytest.mark.parametrize("weights", ["int8", "int4"])
+def test_weights_in_fewer_bits_need_a_library(models: Models, monkeypatch: pytest.MonkeyPatch, weights: str) -> None:
+    monkeypatch.setattr("plugins.text.quantised.find_spec", lambda name: None)
+    with pytest.raises(StudioError, match="Quantised weights") as caught:
+        run(models, params(weights=weights))
+    assert "bitsandbytes" in caught.value.detail and "pip install" in caught.value.hint

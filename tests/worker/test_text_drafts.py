@@ -144,6 +144,17 @@ def test_another_vocabulary_is_refused(languages: dict[str, loading.Language]) -
         written(languages["llama"], drafts=DraftModel(other))
 
 
+def test_a_token_that_the_draft_model_does_not_have_ends_its_guessing(languages: dict[str, loading.Language]) -> None:
+    """Its embedding has some tokens less; the prompt has none of those, the text soon has."""
+    draft = again(languages["draft"])
+    draft.vocabulary = 355
+    found, plain = written(languages["llama"], HOT, drafts=DraftModel(draft)), written(languages["llama"], HOT)
+    assert found.tokens == plain.tokens and max(plain.tokens[1:20]) >= 355
+    assert 0 < found.drafted < 80
+    with pytest.raises(StudioError, match="another vocabulary"):
+        written(languages["llama"], ids=[*IDS, 360], drafts=DraftModel(draft))
+
+
 def test_cancelled_between_guesses(languages: dict[str, loading.Language]) -> None:
     whole = written(languages["llama"], HOT)
     saved: list[Written] = []
