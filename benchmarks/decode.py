@@ -12,29 +12,39 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers.generation import logits_process as hf
 
 from benchmarks.rig import report
-from plugins.text.decoding import Continuation
+from plugins.text.lexicon import Lexicon
 from plugins.text.loading import Language, load
-from plugins.text.sampling import Sampler, Settings
+from plugins.text.params_sampling import SamplingParams
+from plugins.text.sampler import Sampler
+from plugins.text.stages import TRANSFORMERS_ORDER
+from plugins.text.writing import write
 from studio.sdk.operation import ModelInfo
 from tests import tiny_models
 from tests.text_context import Context, Models
 
 STARTER = Path(__file__).resolve().parent.parent / "assets" / "models" / "tales-5m"
 PROMPT = "Once upon a time there was a king who had three daughters, and the youngest of them"
-USUAL = Settings(temperature=0.8, top_k=40, top_p=0.95)
 VOCABULARY = 152_064
+
+
+def settings_of(**values: Any) -> SamplingParams:
+    return SamplingParams.load({"temperature": 0.8, "top_k": 0, "order": list(TRANSFORMERS_ORDER), **values})
+
+
+USUAL = settings_of(top_k=40, top_p=0.95)
 SAMPLINGS = {
-    "top-k 40 (the default)": Settings(temperature=0.8, top_k=40),
+    "top-k 40 (the default)": settings_of(top_k=40),
     "top-k 40, top-p 0.95": USUAL,
-    "top-p 0.95": Settings(temperature=0.8, top_p=0.95),
-    "min-p 0.05": Settings(temperature=0.8, min_p=0.05),
-    "typical-p 0.9": Settings(temperature=0.8, top_k=200, typical_p=0.9),
-    "temperature alone": Settings(temperature=0.8),
+    "top-p 0.95": settings_of(top_p=0.95),
+    "min-p 0.05": settings_of(min_p=0.05),
+    "typical-p 0.9": settings_of(top_k=200, typical_p=0.9),
+    "temperature alone": settings_of(),
 }
 
 
@@ -42,9 +52,8 @@ def ours(language: Language, prompt: list[int], count: int) -> float:
     """Tokens per second, the prompt's reading included."""
     context = Context(Models())
     begun = time.perf_counter()
-    sampler = Sampler(USUAL, 7, prompt, count)
-    written = Continuation(language, prompt, sampler, count)
-    written.run(context)
+    language.prefixes.clear()
+    written = write(prompt, Sampler(USUAL, 7, language.lexicon, prompt), context, language, limit=count)
     took = time.perf_counter() - begun
     assert len(written.tokens) == count and context.streamed == written.text
     return count / took
@@ -83,7 +92,7 @@ def alternating(
     return one, two
 
 
-def processors(settings: Settings) -> Callable[[torch.Tensor], int]:
+def processors(settings: SamplingParams) -> Callable[[torch.Tensor], int]:
     """What generate() does with the logits of one step."""
     steps = hf.LogitsProcessorList([hf.TemperatureLogitsWarper(settings.temperature)])
     if settings.top_k:
@@ -115,7 +124,7 @@ def sampling(rounds: int) -> tuple[list[tuple[str, str, str]], dict[str, float]]
     logits = [torch.randn(VOCABULARY, generator=generator) * 3.5 for _ in range(8)]
     rows, figures = [], {}
     for name, settings in SAMPLINGS.items():
-        sampler, reference = Sampler(settings, 1, [], 1), processors(settings)
+        sampler, reference = Sampler(settings, 1, Lexicon(None, VOCABULARY), []), processors(settings)
         mine, other = alternating(
             lambda s=sampler: per_token(s, logits), lambda r=reference: per_token(r, logits), rounds
         )

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .ranking import DEEP, LEAST, Ranking
+from .ranking import DEEP, LEAST, Ranking, Scratch
 from .stages import nothing_left
 
 GROWTH = 8
@@ -25,9 +25,9 @@ Change = Callable[[Tensor, Tensor], Tensor]
 class Rest:
     """The tokens that are no candidates: their values are logits / divisor, all below `floor`."""
 
-    def __init__(self, logits: Tensor, taken: Tensor, floor: float):
+    def __init__(self, logits: Tensor, taken: Tensor, floor: float, scratch: Scratch):
         """logits: (V,); taken: the ids of candidates and forbidden ones; no other logit is as great as the floor."""
-        self._logits, self._floor, self._taken = logits, floor, [taken]
+        self._logits, self._floor, self._taken, self._scratch = logits, floor, [taken], scratch
         self._divisor = 1.0
         self._open: Tensor | None = None
         self._weight: tuple[float, float] | None = None
@@ -43,17 +43,18 @@ class Rest:
     def take(self, count: int) -> tuple[Tensor, Tensor, bool]:
         """The next best, about `count`, become candidates: their ids and values, and whether others are left."""
         found = Ranking.of(self.open, count)
-        ids = found.ids.to(self._logits.device)
-        self._taken.append(ids)
-        self.open.index_fill_(0, ids, -math.inf)
+        ids, values = found.ranked()
+        self._taken.append(ids.to(self._logits.device))
+        self.open.index_fill_(0, self._taken[-1], -math.inf)
         self._floor, self._weight = found.floor, None
-        return found.ids, found.values / self._divisor, found.floor > LEAST
+        return ids, values / self._divisor, found.floor > LEAST
 
     @property
     def open(self) -> Tensor:
         """(V,) the logits, candidates at -inf."""
         if self._open is None:
-            self._open = self._logits.clone().index_fill_(0, torch.cat(self._taken), -math.inf)
+            self._open = self._scratch.like(self._logits, "open").copy_(self._logits)
+            self._open.index_fill_(0, torch.cat(self._taken), -math.inf)
         return self._open
 
     def whole(self, ids: Tensor, values: Tensor) -> Tensor:
@@ -68,10 +69,10 @@ class Rest:
     def weigh(self) -> tuple[float, float]:
         """log sum exp of the values, and their mean under their own softmax."""
         if self._weight is None:
-            shifted = (self.open - self._floor).clamp_(min=DEEP)
+            shifted = torch.sub(self.open, self._floor, out=self._work).clamp_(min=DEEP)
             if self._divisor != 1:
                 shifted = shifted.div_(self._divisor).clamp_(min=DEEP)
-            weights = torch.exp(shifted)
+            weights = torch.exp(shifted, out=self._scratch.like(shifted, "weights"))
             total, product = torch.stack((weights.sum(), torch.dot(weights, shifted))).tolist()
             here = self.floor
             self._weight = (here + math.log(total), here + product / total) if total else (-math.inf, 0.0)
@@ -80,14 +81,18 @@ class Rest:
     def moments(self) -> tuple[int, float, float]:
         """How many values there are, and the sums of their distances from the floor and of those squared."""
         taken = torch.cat(self._taken)
-        apart = (self._logits - self._floor).index_fill_(0, taken, 0.0)
-        count = len(apart) - len(taken)
+        apart = torch.sub(self._logits, self._floor, out=self._work).index_fill_(0, taken, 0.0)
+        count = apart.shape[0] - taken.shape[0]
         total, squares = torch.stack((apart.sum(), torch.dot(apart, apart))).tolist()
         if math.isinf(total):
             count -= int((apart == -math.inf).sum())
             apart.nan_to_num_(neginf=0.0)
             total, squares = torch.stack((apart.sum(), torch.dot(apart, apart))).tolist()
         return count, total / self._divisor, squares / self._divisor**2
+
+    @property
+    def _work(self) -> Tensor:
+        return self._scratch.like(self._logits, "work")
 
 
 class Candidates:
@@ -97,14 +102,15 @@ class Candidates:
     are on the processor, whatever the logits are on.
     """
 
-    def __init__(self, logits: Tensor, first: Ranking):
-        """logits: (V,) float32, never changed here; first: their best."""
-        self.ids, self.values = first.ids, first.values
+    def __init__(self, logits: Tensor, first: Ranking, scratch: Scratch | None = None):
+        """logits: (V,) float32, never changed here; first: their best; scratch: this object's alone, while it lives."""
+        self.ids = self.values = torch.empty(0)
         self.rest: Rest | None = None
         self._logits: Tensor | None = logits
-        self._first: Ranking | None = first
-        self._floor = first.floor
-        self._forbidden: list[Tensor] = []
+        self._first, self._scratch = first, scratch or Scratch()
+        self._edited = False
+        self._forbidden: list[np.ndarray] = []
+        self._risen: list[np.ndarray] = []
         self._log_total: float | None = None
         self._edited_by = ""
 
@@ -116,7 +122,7 @@ class Candidates:
     def stored(cls, ids: Tensor, values: Tensor) -> "Candidates":
         """These alone, as if there were no others. ids: (n,) distinct, values: (n,) float64, in any order."""
         found = cls.__new__(cls)
-        found._logits = found._first = found._log_total = found.rest = None
+        found._logits = found._log_total = found.rest = None
         found._edited_by = ""
         found.ids, found.values = ids, values
         found._sort()
@@ -129,35 +135,35 @@ class Candidates:
             self._edit_few(ids, change)
             return
         if self._logits is None:
-            assert self.rest is not None
-            self._logits, self._floor = self.rest.whole(self.ids, self.values), self.rest.floor
-            self.rest, self._forbidden = None, []
-        elif self._first is not None:
-            self._logits, self._first = self._logits.clone(), None
+            self._pour()
+        assert self._logits is not None
+        if not self._edited:
+            self._logits, self._edited = self._scratch.like(self._logits, "whole").copy_(self._logits), True
         place = ids.to(self._logits.device)
         before = self._logits[place].cpu().double()
-        values = change(before, torch.arange(len(ids)))
+        values = change(before, torch.arange(ids.shape[0]))
         self._logits.index_copy_(0, place, values.to(self._logits))
-        self._forbidden.append(ids[(values == -math.inf) & (before > -math.inf)])
+        self._note(ids.numpy(), before.numpy(), values.numpy())
 
     def rank(self) -> "Candidates":
         """Takes the best out of the whole where that has not been done. Raises StudioError when none is left."""
-        logits, first = self._logits, self._first
-        if logits is not None:
-            first = first or Ranking.of(logits, floor=self._floor)
-            self.ids, self.values, self._floor = first.ids, first.values, first.floor
-            self._logits = self._first = None
-            if first.floor > LEAST:
-                taken = torch.cat((first.ids, *self._forbidden))
-                self.rest = Rest(logits, taken.to(logits.device), first.floor)
-        if not len(self.values):
+        if self._logits is not None:
+            logits, best, self._logits = self._logits, self._first, None
+            if self._edited:
+                best = best.again(logits, self._risen)
+                best = best if best.taken.shape[0] or best.floor == LEAST else Ranking.of(logits)
+            self.ids, self.values = best.ranked()
+            if best.floor > LEAST:
+                taken = torch.from_numpy(np.concatenate((best.taken, *self._forbidden)))
+                self.rest = Rest(logits, taken.to(logits.device), best.floor, self._scratch)
+        if not self.values.shape[0]:
             raise nothing_left(self._edited_by)
         return self
 
     def grow(self) -> None:
         """Takes in several times as many as there are, while there are others."""
         if self.rest is not None:
-            ids, values, more = self.rest.take(GROWTH * len(self.ids))
+            ids, values, more = self.rest.take(GROWTH * self.ids.shape[0])
             self.ids, self.values = torch.cat((self.ids, ids)), torch.cat((self.values, values))
             self._log_total = None
             if not more:
@@ -171,7 +177,7 @@ class Candidates:
 
     def cut(self, count: int) -> None:
         """Only the best `count` are left, and no Rest."""
-        if self.rest is not None or count < len(self.values):
+        if self.rest is not None or count < self.values.shape[0]:
             self.ids, self.values = self.ids[:count], self.values[:count]
             self.rest = self._log_total = None
 
@@ -206,7 +212,7 @@ class Candidates:
 
     def count(self) -> int:
         """How many tokens can be chosen."""
-        return len(self.rank().values) + (self.rest.count() if self.rest is not None else 0)
+        return self.rank().values.shape[0] + (self.rest.count() if self.rest is not None else 0)
 
     def deviation(self) -> float:
         """The standard deviation of all values, over their number."""
@@ -215,12 +221,29 @@ class Candidates:
             return float(values.std(correction=0))
         count, total, squares = self.rest.moments()
         apart = values - self.rest.floor
-        count, total = count + len(values), total + float(apart.sum())
+        count, total = count + values.shape[0], total + float(apart.sum())
         return math.sqrt(max(0.0, (squares + float(torch.dot(apart, apart))) / count - (total / count) ** 2))
+
+    def _note(self, ids: np.ndarray, before: np.ndarray, after: np.ndarray) -> None:
+        """Remembers which tokens are forbidden from now on, and which have come among the best."""
+        floor = self._first.floor
+        if float(after.min()) == -math.inf:
+            self._forbidden.append(ids[(after == -math.inf) & (before > -math.inf)])
+        if float(after.max()) >= floor:
+            self._risen.append(ids[(after >= floor) & (before < floor)])
+
+    def _pour(self) -> None:
+        """Back to a whole, of which the best are those that they were."""
+        assert self.rest is not None
+        self._logits, self._edited = self.rest.whole(self.ids, self.values), True
+        taken, order = torch.sort(self.ids)
+        values = self.values[order].float()
+        self._first = Ranking(taken.numpy(), values.numpy(), self.rest.floor)
+        self.rest, self._forbidden, self._risen = None, [], []
 
     def _edit_few(self, ids: Tensor, change: Change) -> None:
         ordered, place = torch.sort(ids)
-        at = torch.searchsorted(ordered, self.ids).clamp_(max=len(ids) - 1)
+        at = torch.searchsorted(ordered, self.ids).clamp_(max=ids.shape[0] - 1)
         there = ordered[at] == self.ids
         self.values = self.values.index_put((there,), change(self.values[there], place[at[there]]))
         self._sort()

@@ -66,7 +66,7 @@ class Chain:
     def _dry(self, candidates: Candidates, moment: Moment) -> None:
         settings = self.settings
         ids, lengths = _pairs(moment.history.repeats(settings.dry_length))
-        if len(ids):
+        if ids.shape[0]:
             weights = settings.dry_multiplier, settings.dry_base, settings.dry_length
             candidates.edit(ids, lambda v, at: penalties.dry(v, lengths[at], *weights), StageName.DRY)
 
@@ -77,7 +77,7 @@ class Chain:
             candidates.edit(ids, lambda v, at: penalties.forbid(v), StageName.NO_REPEAT)
 
     def _add_bias(self, candidates: Candidates, moment: Moment) -> None:
-        if len(self._biased):
+        if self._biased.shape[0]:
             candidates.edit(self._biased, lambda v, at: penalties.bias(v, self._bias[at]), StageName.BIAS)
 
     def _top_k(self, candidates: Candidates, moment: Moment) -> None:
@@ -111,12 +111,12 @@ class Chain:
             return
         while True:
             above = int(torch.count_nonzero(candidates.probabilities() >= settings.xtc_threshold))
-            if candidates.rest is None or above < len(candidates.values):
+            if candidates.rest is None or above < candidates.values.shape[0]:
                 break
             candidates.grow()
         if above >= 2:
             protected = torch.isin(candidates.ids[:above], self._protected)
-            candidates.keep(filters.xtc(len(candidates.ids), above, protected), close=False)
+            candidates.keep(filters.xtc(candidates.ids.shape[0], above, protected), close=False)
 
     def _temperature(self, candidates: Candidates, moment: Moment) -> None:
         settings = self.settings
@@ -138,7 +138,7 @@ def _cut(candidates: Candidates, count: Callable[[Candidates], int]) -> None:
     """Keeps the first `count`, once one of the candidates is among those that go."""
     while True:
         kept = count(candidates.rank())
-        if candidates.rest is None or kept < len(candidates.values):
+        if candidates.rest is None or kept < candidates.values.shape[0]:
             return candidates.cut(kept)
         candidates.grow()
 

@@ -17,7 +17,7 @@ def at_least(values: Tensor, threshold: float) -> int:
 
 def top_k(values: Tensor, k: int) -> int:
     """Fan et al. 2018, section 5.4. Of equal ones those with the smaller ids stay."""
-    return min(k, len(values))
+    return min(k, values.shape[0])
 
 
 def top_p(probabilities: Tensor, mass: float) -> int:
@@ -54,7 +54,7 @@ def typical_p(values: Tensor, log_total: float, entropy: float, mass: float) -> 
     apart = (surprise - entropy).abs()
     distance, order = torch.sort(apart, stable=True)
     reached = int(torch.count_nonzero(torch.exp(-surprise[order]).cumsum(0) < mass))
-    if reached >= len(values):
+    if reached >= values.shape[0]:
         return torch.ones_like(apart, dtype=torch.bool), math.inf
     farthest = float(distance[reached])
     return apart <= farthest, farthest

@@ -7,11 +7,12 @@ no other job is disturbed and a seed means the same on every device.
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from .candidates import Candidates
-from .ranking import Ranking, Survey, not_numbers
+from .ranking import Ranking, Survey, at, not_numbers
 from .records import MOST, Alternative, TokenRecord
 
 AFTER = 9
@@ -37,7 +38,7 @@ def pick(weights: Tensor, uniform: float, total: float | None = None) -> int | N
     if not (math.isfinite(own) and own > 0):
         raise not_numbers()
     index = int(torch.searchsorted(reached, uniform * (own if total is None else total), right=True))
-    if index < len(weights):
+    if index < weights.shape[0]:
         return index
     # Rounding may reach the total itself; then it is the last one with any weight.
     return None if total is not None else int(torch.searchsorted(reached, own))
@@ -63,8 +64,8 @@ def record(logits: Tensor, whole: Survey, raw: Ranking, candidates: Candidates, 
     ids = candidates.ids[:MOST].tolist()
     after = dict(zip(ids, (candidates.values[:MOST] - log_total).tolist(), strict=True))
     after[token] = float(candidates.values[place]) - log_total
-    shown = list(dict.fromkeys((*ids[:AFTER], token, *raw.ids[:MOST].tolist())))[:MOST]
-    before = (logits[torch.tensor(shown, device=logits.device)].double() - whole.log_total).tolist()
+    shown = list(dict.fromkeys((*ids[:AFTER], token, *raw.favourites(MOST))))[:MOST]
+    before = (at(logits, np.array(shown)).astype(np.float64) - whole.log_total).tolist()
     others = (Alternative(id, one, after.get(id, -math.inf)) for id, one in zip(shown, before, strict=True))
     return TokenRecord(
         token=token,

@@ -7,6 +7,7 @@ import base64
 import math
 import struct
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 HEAD = struct.Struct("<HBHBffeHB")
 ENTRY = struct.Struct("<HBee")
@@ -17,8 +18,7 @@ SURVIVORS = 65535
 """So many tokens or more were left by the chain."""
 
 
-@dataclass(frozen=True, slots=True)
-class Alternative:
+class Alternative(NamedTuple):
     """A token that could have been. before, after: logarithms of its probability; after is -inf where it was cut."""
 
     token: int

@@ -19,7 +19,7 @@ from .grammar import Matcher
 from .history import History
 from .lexicon import Lexicon
 from .params_sampling import SamplingParams
-from .ranking import Ranking, Survey
+from .ranking import Ranking, Scratch, Survey
 from .records import TokenRecord
 from .stages import StageName
 
@@ -39,6 +39,7 @@ class Sampler:
         self._grammar = lexicon.matcher(settings)
         self._mu = 2 * settings.mirostat_tau
         self._generator = torch.Generator().manual_seed(seed)
+        self._scratch = Scratch()
         on = self._chain.stages
         self._draws_chance, self._learns = StageName.XTC in on, StageName.MIROSTAT in on
 
@@ -50,8 +51,9 @@ class Sampler:
         """
         uniform = 0.0 if self.settings.greedy else self._uniform()
         moment = Moment(self._history, self._uniform() if self._draws_chance else 0.0, self._mu)
-        whole, raw = Survey.of(logits), Ranking.of(logits)
-        candidates = self._chain.run(Candidates(logits, raw), moment)
+        raw = Ranking.of(logits)
+        whole = Survey.of(logits, raw.top, self._scratch)
+        candidates = self._chain.run(Candidates(logits, raw, self._scratch), moment)
         if self._grammar is not None:
             candidates = self._allowed(self._grammar, candidates, logits, moment)
         return self._take(record(logits, whole, raw, candidates, draw(candidates, uniform)))

@@ -163,7 +163,10 @@ def test_a_stage_that_is_not_in_the_order_is_off() -> None:
     assert {sampler(seed, top_k=1, order=["top_p"])(torch.zeros(6)).token for seed in range(40)} == set(range(6))
 
 
-@pytest.mark.parametrize("values", [{"temperature": 0}, {}, {"top_k": 3}, {"top_p": 0.9}, {"typical_p": 0.5}])
+FEW: list[dict[str, Any]] = [{"temperature": 0}, {}, {"top_k": 3}, {"top_p": 0.9}, {"typical_p": 0.5}]
+
+
+@pytest.mark.parametrize("values", FEW)
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_logits_that_are_no_numbers_are_said(values: dict[str, Any], bad: float) -> None:
     logits = torch.randn(50, generator=torch.Generator().manual_seed(0))
@@ -176,7 +179,7 @@ def test_logits_that_are_no_numbers_are_said(values: dict[str, Any], bad: float)
 
 def test_forbidden_tokens_stay_forbidden_and_the_coldest_is_greedy() -> None:
     logits = torch.tensor([-math.inf, 1.0, 1.001, -math.inf])
-    for values in ({}, {"top_k": 4}, {"top_p": 0.99}, {"typical_p": 0.9}, {"top_n_sigma": 9}, {"min_p": 1e-9}):
+    for values in [*FEW[1:4], {"typical_p": 0.9}, {"top_n_sigma": 9}, {"min_p": 1e-9}]:
         made = sampler(1, 4, **values)
         assert {made(logits).token for _ in range(50)} == {1, 2}
     cold = sampler(1, 4, temperature=1e-300, top_p=0.9)
@@ -233,10 +236,13 @@ def test_a_ranking_is_a_stable_sort(values: list[float]) -> None:
     finite = int((logits > -math.inf).sum())
     for count in (1, 5, 60):
         found = Ranking.of(logits, count)
-        assert len(found.ids) >= min(count, finite)
-        assert torch.equal(found.ids, expected.indices[: len(found.ids)])
-        assert torch.equal(found.values, expected.values[: len(found.ids)])
-        assert bool((logits >= found.floor).sum() == len(found.ids))
+        few = found.favourites(3)
+        ids, ranked = found.ranked()
+        assert len(ids) >= min(count, finite)
+        assert torch.equal(ids, expected.indices[: len(ids)])
+        assert torch.equal(ranked, expected.values[: len(ids)])
+        assert bool((logits >= found.floor).sum() == len(ids))
+        assert logits[few].tolist() == ranked[:3].tolist()
 
 
 def test_a_ranking_of_unevenly_spread_logits_stays_small() -> None:
@@ -244,8 +250,7 @@ def test_a_ranking_of_unevenly_spread_logits_stays_small() -> None:
     logits = torch.randn(40_000, generator=torch.Generator().manual_seed(0))
     logits[::16] -= 100
     found = Ranking.of(logits, 1024)
-    assert len(found.ids) == 1024
-    assert torch.equal(found.ids, torch.topk(logits, 1024).indices)
+    assert torch.equal(found.ranked()[0], torch.topk(logits, 1024).indices)
 
 
 def test_the_survey_is_the_entropy() -> None:
@@ -253,7 +258,7 @@ def test_the_survey_is_the_entropy() -> None:
     for forbidden in (0, 10):
         logits[:forbidden] = -math.inf
         truth = torch.distributions.Categorical(logits=logits.double())
-        found = Survey.of(logits)
+        found = Survey.of(logits, float(logits.max()))
         assert found.entropy == pytest.approx(float(truth.entropy()), rel=1e-5)
         assert found.log_total == pytest.approx(float(logits.double().logsumexp(0)), rel=1e-6)
 
