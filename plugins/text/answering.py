@@ -6,10 +6,11 @@ from studio.sdk.operation import JobContext
 
 from .loading import Language
 from .pair import Guide
-from .params import Generate as Params
+from .params import ModelParams as Params
 from .renderer import renderer
 from .sampler import Sampler
 from .templates import Format, template_of
+from .ways import ways
 from .writing import Save, Written, write
 
 
@@ -38,19 +39,21 @@ def answer(
     seed = params.seed if params.seed is not None else params.with_seeds().seed or 0
     ctx.note(seed=seed)
     plain = form.template.source == "plain" and not lead
-    return write(
-        ids,
-        Sampler(params, seed, language.lexicon, ids),
-        ctx,
-        language,
-        limit=params.max_tokens,
-        stops=[*params.stops(), *form.template.stops],
-        ends=form.ends(),
-        lead=lead,
-        show=_Trimmed(show or ctx.stream) if plain else show,
-        save=save,
-        guide=Guide(tuple(against or ids[-1:]), params.guidance) if params.guidance != 1 else None,
-    )
+    with ways(params, ctx) as how:
+        return write(
+            ids,
+            Sampler(params, seed, language.lexicon, ids),
+            ctx,
+            language,
+            limit=params.max_tokens,
+            stops=[*params.stops(), *form.template.stops],
+            ends=form.ends(),
+            lead=lead,
+            show=_Trimmed(show or ctx.stream) if plain else show,
+            save=save,
+            guide=Guide(tuple(against or ids[-1:]), params.guidance) if params.guidance != 1 else None,
+            **how,
+        )
 
 
 class _Trimmed:

@@ -17,7 +17,7 @@ class Chat:
 
     def run(self, params: Params, ctx: JobContext) -> None:
         renderer().warm()
-        with resident.language(params.model, ctx) as language:
+        with resident.language(params.model, ctx, params.weights) as language:
             self._answer(params, ctx, language)
 
     def _answer(self, params: Params, ctx: JobContext, language: Language) -> None:

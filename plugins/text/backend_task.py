@@ -44,7 +44,7 @@ class Task:
             text = read_file(place.name, place.read_bytes())
         check_prompt(text.strip())
         renderer().warm()
-        with resident.language(params.model, ctx) as language:
+        with resident.language(params.model, ctx, params.weights) as language:
             desk = Desk(params, ctx, language, format_of(language, params.template, params.thinking))
             desk.work(text)
 
