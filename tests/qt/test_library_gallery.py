@@ -9,6 +9,7 @@ from PySide6.QtGui import QGuiApplication
 
 from studio.errors import StudioError
 from studio.library.thumbnails import thumbnail
+from tests.films import film
 from tests.qt.panel_session import FakeSession
 
 pytestmark = pytest.mark.qt
@@ -44,11 +45,12 @@ class Shelf:
         return {"items": [{"id": id, "problem": p} for id, (_, p) in zip(ids, made, strict=True)]}, [m[0] for m in made]
 
     def thumbnail(self, id: str, size: int):
-        return {}, [thumbnail(self.engine.items[id]["path"], "image", size) or b""]
+        item = self.engine.items[id]
+        return {}, [thumbnail(item["path"], item["kind"], size) or b""]
 
     def _made(self, id: str, size: int) -> tuple[bytes, str]:
         try:
-            return thumbnail(self.engine.items[id]["path"], "image", size) or b"", ""
+            return self.thumbnail(id, size)[1][0], ""
         except StudioError as error:
             return b"", str(error)
 
@@ -137,6 +139,17 @@ def test_a_broken_picture_is_said_in_its_tile_and_beside(opened, session, qtbot)
     qtbot.waitUntil(lambda: "cannot be read" in panel.preview.picture._words)
     panel._update_buttons()
     assert not panel._buttons["use"].isEnabled() and not session.running.errors
+
+
+def test_a_film_without_a_decoder_says_so_where_it_would_play(opened, session, qtbot, tmp_path: Path):
+    (id,) = Shelf(session).add(1, kind="video")
+    session.engine.items[id]["path"] = str(film(tmp_path))
+    panel = opened()
+    qtbot.waitUntil(lambda: "AV1" in panel.preview.picture._words)
+    qtbot.waitUntil(lambda: panel.preview.picture.isVisible() and not panel.preview.playing)
+    said = panel.preview.picture._words
+    assert said.startswith("This clip cannot be played here\n") and "h264.mp4 is coded as H.264" in said
+    assert "H.264" in (panel.thumbs.problem(id) or "")
 
 
 def test_use_as_input_and_open(opened, session, qtbot):
