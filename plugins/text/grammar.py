@@ -31,19 +31,20 @@ COMPLETE = ("NoExtension", "NoExtensionBias", "EndOfSentence")
 class Matcher:
     """One text's way through a grammar, token by token."""
 
-    def __init__(self, matcher: LLMatcher, size: int):
-        """size: how many logits there are."""
-        self._matcher, self._size = matcher, size
+    def __init__(self, matcher: LLMatcher):
+        self._matcher = matcher
         self._bits: np.ndarray | None = None
 
     def allows(self, ids: Tensor) -> Tensor:
         """ids: (n,) of the vocabulary; a mask of those that may come next."""
-        places = ids.numpy()
-        return torch.from_numpy((self._mask()[places >> 3] >> (places & 7)) & 1 == 1)
+        places, bits = ids.numpy(), self._mask()
+        known = places < 8 * len(bits)
+        found = (bits[np.where(known, places, 0) >> 3] >> (places & 7)) & 1 == 1
+        return torch.from_numpy(found & known)
 
     def masked(self, logits: Tensor) -> Tensor:
         """(V,) -inf where a token may not come next. Raises StudioError when that is everywhere."""
-        bits = np.unpackbits(self._mask(), count=self._size, bitorder="little")
+        bits = np.unpackbits(self._mask(), count=logits.shape[0], bitorder="little")
         allowed = torch.from_numpy(bits.view(np.bool_)).to(logits.device)
         masked = torch.where(allowed, logits, -math.inf)
         if float(masked.max()) == -math.inf:
@@ -62,7 +63,7 @@ class Matcher:
         return True
 
     def copy(self) -> "Matcher":
-        return Matcher(self._matcher.deep_copy(), self._size)
+        return Matcher(self._matcher.deep_copy())
 
     def _mask(self) -> np.ndarray:
         """One bit a token, the lowest first. Raises StudioError where no way leads on."""
@@ -90,7 +91,7 @@ class Grammars:
             if len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
-        return Matcher(self._kept[key].deep_copy(), self._size)
+        return Matcher(self._kept[key].deep_copy())
 
     def _compile(self, structure: Structure, grammar: str) -> LLMatcher:
         try:
