@@ -72,6 +72,7 @@ class Context:
         self.job, self.device, self.dtype = job, "cpu", "float32"
         self.models: AnyModels = models
         self.pieces: list[str] = []
+        self.texts: dict[int, str] = {}
         self.steps: list[tuple[int, int | None, float | None]] = []
         self.stages: list[tuple[str, int | None, int | None]] = []
         self.facts: dict[str, Any] = {}
@@ -100,9 +101,10 @@ class Context:
         self.stages.append((title, done, total))
         self._maybe_cancel("stage")
 
-    def stream(self, text: str) -> None:
+    def stream(self, text: str, item: int = 0) -> None:
         assert text
         self.pieces.append(text)
+        self.texts[item] = self.texts.get(item, "") + text
 
     def note(self, **facts: Any) -> None:
         self.facts.update(facts)

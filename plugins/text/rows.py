@@ -74,7 +74,7 @@ class _Rows:
             detokeniser(language.tokenizer, self._ids),
             room,
             wanted.limit,
-            (lambda piece: show(index, piece)) if show else self._ctx.stream,
+            (lambda piece: show(index, piece)) if show else (lambda piece: self._ctx.stream(piece, index)),
             wanted.stops,
             language.ends | wanted.ends,
             (lambda token, piece, record: each(index, token, piece, record)) if each else None,
@@ -188,7 +188,7 @@ class _Rows:
 
         def last(text: str) -> None:
             with contextlib.suppress(JobCancelled):  # known already
-                show(index, text) if show else self._ctx.stream(text)
+                show(index, text) if show else self._ctx.stream(text, index)
 
         return last
 

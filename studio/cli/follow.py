@@ -62,13 +62,16 @@ class Follower:
                 self._progress({"stage": "Waiting"})
         elif kind == "progress":
             self._progress(data)
-        elif kind == "stream":
+        elif kind == "stream" and not data.get("item"):  # several texts at once would be a jumble: the first is shown
             self._add(data["at"], data["text"])
 
-    def complete(self, text: str) -> None:
-        """The whole text is known from the result: writes what has not been seen of it."""
+    def complete(self, text: str, *others: str) -> None:
+        """The whole text is known from the result: writes what has not been seen of it, then what else was written."""
         if text.startswith(self.outcome.text):
             self._add(len(self.outcome.text), text[len(self.outcome.text) :])
+            for number, other in enumerate(others, 2):
+                titled = f"\n\n--- {number} of {len(others) + 1} ---\n\n{other}"
+                self._add(len(self.outcome.text), titled)
 
     def _progress(self, data: dict[str, Any]) -> None:
         if not (self._beside and self.outcome.text):
@@ -128,15 +131,13 @@ async def follow(client: "EngineClient", job: str, follower: Follower) -> Outcom
             if task.done() and isinstance(task.exception(), StudioError):
                 pass  # it had ended by itself before the request arrived
     if follower.outcome.job.get("state") == "finished":
-        follower.complete(result_text(follower.outcome))
+        follower.complete(*(result_texts(follower.outcome) or [""]))
     return follower.outcome
 
 
-def result_text(outcome: Outcome) -> str:
-    """The text that was streamed, from the file it was saved in; empty when the result is no text."""
+def result_texts(outcome: Outcome) -> list[str]:
+    """The texts that were streamed, from the files they were saved in; none when the result is no text."""
     from studio.library.recipe import text_of
 
-    for artifact in outcome.artifacts:
-        if artifact.get("kind") == "text":
-            return text_of(artifact["path"])[(outcome.job.get("facts") or {}).get("prompt_chars") or 0 :]
-    return ""
+    skipped = (outcome.job.get("facts") or {}).get("prompt_chars") or 0
+    return [text_of(artifact["path"])[skipped:] for artifact in outcome.artifacts if artifact.get("kind") == "text"]

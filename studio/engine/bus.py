@@ -24,9 +24,9 @@ class Outbox:
     def __init__(self, send: Send, pending: Callable[[], int], overrun: Callable[[], None]):
         self._send, self._pending, self._overrun = send, pending, overrun
         self._events: dict[int, Event] = {}
-        self._latest: dict[tuple[str, str], int] = {}
+        self._latest: dict[tuple[str, str, int], int] = {}
         self._texts: dict[int, list[str]] = {}
-        self._ends: dict[tuple[str, str], int] = {}
+        self._ends: dict[tuple[str, str, int], int] = {}
         self._next = 0
         self._flushing: asyncio.TimerHandle | None = None
         self._last = float("-inf")
@@ -64,11 +64,12 @@ class Outbox:
         self._texts.clear()
 
     def _merge(self, event: Event) -> None:
-        key = (event.kind, event.job)
+        key = (event.kind, event.job, event.data.get("item", 0) if event.kind == "stream" else 0)
         waiting = self._latest.get(key)
         if event.kind == "job":
-            for kind in ("progress", "stream", "preview"):
-                self._latest.pop((kind, event.job), None)
+            for kind, job, item in [key for key in self._latest if key[1] == event.job]:
+                if kind in ("progress", "stream", "preview"):
+                    del self._latest[kind, job, item]
         elif event.kind in LATEST and waiting is not None:
             self._events[waiting] = event
             return

@@ -82,7 +82,8 @@ class Hearing:
                 self._bus.publish("progress", message.job, **self._live.progress(message))
             case m.Stream():
                 self._live.stream(message)
-                self._bus.publish("stream", message.job, at=message.at, text=message.text)
+                item = {"item": message.item} if message.item else {}
+                self._bus.publish("stream", message.job, at=message.at, text=message.text, **item)
             case m.Preview():
                 self._live.preview(message)
                 self._bus.publish("preview", message.job, message.frames, media=message.media)

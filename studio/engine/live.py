@@ -13,7 +13,7 @@ class Shown:
     """saved: results that are on disk already, each with its facts. listed: how many of them the library has."""
 
     progress: dict[str, Any] = field(default_factory=dict)
-    pieces: list[str] = field(default_factory=list)
+    texts: dict[int, list[str]] = field(default_factory=dict)
     length: int = 0
     pictures: list[bytes] = field(default_factory=list)
     media: str = ""
@@ -21,9 +21,11 @@ class Shown:
     listed: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        if len(self.pieces) > 1:
-            self.pieces = ["".join(self.pieces)]
-        found: dict[str, Any] = {"progress": self.progress, "stream": self.pieces[0] if self.pieces else ""}
+        self.texts = {item: ["".join(pieces)] for item, pieces in self.texts.items()}
+        texts = [self.texts[item][0] if item in self.texts else "" for item in range(max(self.texts, default=0) + 1)]
+        found: dict[str, Any] = {"progress": self.progress, "stream": texts[0]}
+        if len(texts) > 1:
+            found["streams"] = texts
         if self.saved:
             found["artifacts"] = list(self.saved)
         if "eta_s" in self.progress:
@@ -62,10 +64,10 @@ class Live:
     def stream(self, message: Stream) -> None:
         shown = self._jobs.setdefault(message.job, Shown())
         if message.at == 0:
-            shown.pieces, shown.length = [], 0
+            shown.length -= sum(map(len, shown.texts.pop(message.item, ())))
         if shown.length > MOST:
             return  # whoever watches gets it all; who comes later gets the rest from the result
-        shown.pieces.append(message.text)
+        shown.texts.setdefault(message.item, []).append(message.text)
         shown.length += len(message.text)
 
     def preview(self, message: Preview) -> None:

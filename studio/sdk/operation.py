@@ -132,8 +132,11 @@ class JobContext(Protocol):
         """Names what is going on before the first step ("Loading tales-5m", "Reading the prompt")."""
         ...
 
-    def stream(self, text: str) -> None:
-        """Appends text to the result that people watch. Never dropped, never reordered."""
+    def stream(self, text: str, item: int = 0) -> None:
+        """Appends text to the result that people watch. Never dropped, never reordered.
+
+        item: which of its texts, of a job that writes several; counted from 0, as they are saved.
+        """
         ...
 
     def note(self, **facts: Any) -> None:

@@ -68,7 +68,7 @@ class Coalescer:
         return key
 
     def _add_text(self, event: Event) -> None:
-        key = ("stream", event.job, self._epochs.get(event.job, 0))
+        key = ("stream", event.job, self._epochs.get(event.job, 0), event.data.get("item", 0))
         text, at = str(event.data.get("text", "")), int(event.data.get("at", 0))
         if key not in self._waiting:
             self._waiting[key], self._texts[key], self._ends[key] = event, [text], at + len(text)

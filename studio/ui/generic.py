@@ -186,7 +186,7 @@ class GenericPanel(Panel):
             job = self._jobs[event.job]
             self._jobs[event.job] = {**job, "artifacts": [*(job.get("artifacts") or ()), event.data["artifact"]]}
             self._refresh(event.job)
-        elif event.job in self._jobs and event.kind == "stream":
+        elif event.job in self._jobs and event.kind == "stream" and not event.data.get("item"):
             self._append(event.job, int(event.data.get("at", 0)), str(event.data.get("text", "")))
 
     def _append(self, job: str, at: int, text: str) -> None:

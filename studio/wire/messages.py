@@ -131,11 +131,15 @@ class Progress(Message):
 
 @dataclass(slots=True)
 class Stream(Message):
-    """Text to append; `at` is the number of characters sent before it."""
+    """Text to append; `at` is the number of characters sent before it.
+
+    item: which text it belongs to, of a job that writes several; each counts its own characters.
+    """
 
     job: str
     at: int
     text: str
+    item: int = 0
     frames: list[bytes] = field(default_factory=list)
 
 

@@ -103,8 +103,8 @@ class WorkerContext:
         self._turn.check()
         self._outbox.progress(Progress(self.job, int(done or 0), total, None, "", str(title)))
 
-    def stream(self, text: str) -> None:
-        self._outbox.stream(self.job, str(text))
+    def stream(self, text: str, item: int = 0) -> None:
+        self._outbox.stream(self.job, str(text), item)
 
     def note(self, **facts: Any) -> None:
         self.facts.update(provenance.plain(facts))

@@ -22,10 +22,11 @@ MEDIA = ((b"\x89PNG", "image/png"), (b"\xff\xd8", "image/jpeg"), (b"RIFF", "imag
 
 @dataclass(slots=True)
 class _Slot:
-    """One job's unsent words. sent_chars counts what left; *_at are the moments of the last sending."""
+    """One job's unsent words, by the text they belong to. sent_chars counts what left; *_at are the moments of the last
+    sending."""
 
-    text: list[str] = field(default_factory=list)
-    sent_chars: int = 0
+    text: dict[int, list[str]] = field(default_factory=dict)
+    sent_chars: dict[int, int] = field(default_factory=dict)
     stream_at: float = -math.inf
     progress: Progress | None = None
     preview: Preview | None = None
@@ -64,11 +65,11 @@ class Outbox:
             self._flush(slot, message.job, math.inf)  # type: ignore[attr-defined]
         self._put(message)
 
-    def stream(self, job: str, text: str) -> None:
+    def stream(self, job: str, text: str, item: int = 0) -> None:
         if text:
             with self._lock:
                 slot = self._slots.setdefault(job, _Slot())
-                slot.text.append(text)
+                slot.text.setdefault(item, []).append(text)
                 self._flush_due(slot, job)
 
     def progress(self, message: Progress, preview: Sequence[bytes] = ()) -> None:
@@ -96,10 +97,11 @@ class Outbox:
         """Sends what is due by `now`; everything when `now` is infinite."""
         moment = time.monotonic()
         if slot.text and now >= slot.stream_at + STREAM_S:
-            text = "".join(slot.text)
+            for item, pieces in slot.text.items():
+                text, at = "".join(pieces), slot.sent_chars.get(item, 0)
+                self._put(Stream(job, at, text, item))
+                slot.sent_chars[item] = at + len(text)
             slot.text.clear()
-            self._put(Stream(job, slot.sent_chars, text))
-            slot.sent_chars += len(text)
             slot.stream_at = moment
         if now >= slot.progress_at + PROGRESS_S:
             for waiting in (slot.preview, slot.progress):

@@ -51,6 +51,17 @@ def test_streams_are_merged_whole():
     ]
 
 
+def test_texts_of_one_job_are_merged_each_by_itself():
+    waiting = Coalescer()
+    for at, (one, other) in enumerate(zip("abc", "xyz", strict=True)):
+        waiting.add(stream("a", at, one))
+        waiting.add(Event("stream", "a", {"at": at, "text": other, "item": 1}))
+    assert [e.data for e in everything(waiting)] == [
+        {"at": 0, "text": "abc"},
+        {"at": 0, "text": "xyz", "item": 1},
+    ]
+
+
 def test_merging_leaves_the_events_themselves_alone():
     waiting = Coalescer()
     first = stream("a", 0, "one")

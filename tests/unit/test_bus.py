@@ -72,6 +72,21 @@ def test_states_are_all_told_in_order_and_nothing_is_moved_across_them():
     asyncio.run(scene())
 
 
+def test_texts_of_one_job_are_joined_each_by_itself():
+    async def scene() -> None:
+        ear = Ear()
+        for i in range(100):
+            ear.bus.publish("stream", "a", at=i, text="x")
+            ear.bus.publish("stream", "a", at=i, text="y", item=1)
+        await ear.until(lambda: ear.heard)
+        assert [event.data for event in ear.heard] == [
+            {"at": 0, "text": "x" * 100},
+            {"at": 0, "text": "y" * 100, "item": 1},
+        ]
+
+    asyncio.run(scene())
+
+
 def test_text_with_a_gap_is_not_joined():
     async def scene() -> None:
         ear = Ear()

@@ -163,6 +163,15 @@ def test_text_is_written_once_and_in_order_whatever_is_repeated():
     assert follower.outcome.exit_code == 0
 
 
+def test_of_several_texts_the_first_is_followed_and_the_others_come_behind_it():
+    out = io.StringIO()
+    follower = Follower(show.StatusLine(io.StringIO()), out)
+    follower.take("stream", {"at": 0, "text": "One"})
+    follower.take("stream", {"at": 0, "text": "Two", "item": 1})
+    follower.complete("One fox", "Two bears", "Three")
+    assert out.getvalue() == "One fox\n\n--- 2 of 3 ---\n\nTwo bears\n\n--- 3 of 3 ---\n\nThree"
+
+
 def test_progress_is_a_line_on_a_terminal_and_nothing_in_a_log():
     for stream, expected in ((Terminal(), "14/80 · 41.2 tok/s · 0:02 left"), (io.StringIO(), "")):
         follower = Follower(show.StatusLine(stream), io.StringIO())

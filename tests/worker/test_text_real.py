@@ -87,3 +87,15 @@ def test_errors_arrive_in_words_and_the_next_job_runs(worker: WorkerProcess, tin
     assert worker.failed(generate(worker, tiny, prompt="")).error["code"] == "empty"
     assert worker.failed(generate(worker, tiny, prompt="fox " * 250_000)).error["code"] == "too-long"
     worker.done(generate(worker, tiny))
+
+
+def test_several_continuations_are_streamed_side_by_side_and_saved_each(worker: WorkerProcess, tiny: Path) -> None:
+    job = generate(worker, tiny, count=3)
+    artifacts = worker.done(job).artifacts
+    alone = [generate(worker, tiny, seed=seed) for seed in (5, 6, 7)]
+    for other in alone:
+        worker.done(other)
+    texts = [worker.streamed(job, item) for item in range(3)]
+    assert texts == [worker.streamed(other) for other in alone]
+    assert [text_of(artifact["path"]) for artifact in artifacts] == [PROMPT + text for text in texts]
+    assert [read_recipe(Path(artifact["path"])).facts["seed"] for artifact in artifacts] == [5, 6, 7]

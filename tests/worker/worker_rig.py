@@ -130,10 +130,10 @@ class WorkerProcess:
         with self._changed:
             return [m for m in self.heard if getattr(m, "job", None) == job and isinstance(m, kind or Message)]
 
-    def streamed(self, job: str) -> str:
-        """The streamed text; fails on a gap, an overlap or disorder."""
+    def streamed(self, job: str, item: int = 0) -> str:
+        """The streamed text; fails on a gap, an overlap or disorder. item: which, of several."""
         text = ""
-        for message in self.about(job, Stream):
+        for message in (m for m in self.about(job, Stream) if m.item == item):
             assert message.at == len(text), f"a piece at {message.at} after {len(text)} characters"
             text += message.text
         return text
