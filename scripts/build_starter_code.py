@@ -9,6 +9,7 @@ Killed at any time and started again with the same --state, it goes on from its 
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import platform
@@ -27,8 +28,8 @@ from scripts.starter_code_data import Library, read_library
 from scripts.starter_code_measure import BLOCK_TOKENS, Counts, measure
 from scripts.starter_code_places import WINDOW
 from scripts.starter_code_rows import SUFFIX_FIRST, epoch_rows, modules
-from scripts.starter_code_tokenizer import train_code_tokenizer
-from scripts.starter_code_training import FALLING, MIDDLES_COUNT, MIDDLES_FROM, Batches, Course, go_further, train
+from scripts.starter_code_tokenizer import END, PAD, train_code_tokenizer
+from scripts.starter_code_training import FALLING, MIDDLES_COUNT, Batches, Course, go_further, train
 from scripts.starter_image_stage import SAVE_EVERY
 from scripts.starter_text_stage import Shape, build_llama, publish
 
@@ -52,12 +53,11 @@ def kept_tokenizer(library: Library, state: Path, size: int) -> PreTrainedTokeni
         shutil.rmtree(partial, ignore_errors=True)
         train_code_tokenizer(library.train.values(), size).save_pretrained(partial)
         partial.rename(kept)
-    return PreTrainedTokenizerFast.from_pretrained(kept)
+    return PreTrainedTokenizerFast(tokenizer_file=str(kept / "tokenizer.json"), eos_token=END, pad_token=PAD)
 
 
-def facts_of(options: argparse.Namespace, library: Library, course: Course) -> dict[str, Any]:
-    """What the card says of data and training beside what they found."""
-    budget = f"--steps {options.steps}" if options.steps else f"--minutes {options.minutes:g}"
+def facts_of(options: argparse.Namespace, library: Library, course: Course, steps: int) -> dict[str, Any]:
+    """What the card says of data and training beside what they found. steps: those that were done."""
     return {
         "name": options.out.name,
         "modules": len(library.train),
@@ -73,13 +73,14 @@ def facts_of(options: argparse.Namespace, library: Library, course: Course) -> d
         "seed": course.seed,
         "suffix_first": SUFFIX_FIRST,
         "falling": FALLING,
-        "middles_last": 1 - MIDDLES_FROM,
+        "middles_last": 1 - course.middles_from,
         "middles_count": MIDDLES_COUNT,
         "window": WINDOW,
         "block_tokens": BLOCK_TOKENS,
         "device": f"{options.threads} CPU core{'s' if options.threads > 1 else ''}",
-        "command": f"python -m scripts.build_starter_code --out assets/models/{options.out.name} --state DIR {budget}"
-        f" --batch {course.batch} --context {course.context} --rate {course.rate:g} --seed {course.seed}",
+        "command": f"python -m scripts.build_starter_code --out assets/models/{options.out.name} --state DIR"
+        f" --steps {steps} --batch {course.batch} --context {course.context} --rate {course.rate:g}"
+        f" --middles-from {course.middles_from:g} --seed {course.seed}",
     }
 
 
@@ -94,6 +95,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--context", type=int, default=512)
     parser.add_argument("--vocab", type=int, default=4096)
     parser.add_argument("--rate", type=float, default=3e-3)
+    parser.add_argument("--middles-from", type=float, default=0.8, help="share after which holes count more")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--save-every", type=float, default=SAVE_EVERY, help="seconds of training a kill may cost")
@@ -107,9 +109,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def trained(options: argparse.Namespace, library: Library, tokenizer: PreTrainedTokenizerFast) -> Trained:
     """The model, what was asked of its training, and what came of it."""
     torch.manual_seed(options.seed)
-    course = Course(
-        options.context, options.batch, options.rate, options.seed, options.minutes, options.steps, options.save_every
-    )
+    course = Course(**{field.name: getattr(options, field.name) for field in dataclasses.fields(Course)})
     model = build_llama(tokenizer, course.context, TINY if options.tiny else SHAPE)
     watched = epoch_rows(modules(library.validation, tokenizer), tokenizer, course.context, course.seed, 0)
     batches = Batches(modules(library.train, tokenizer), tokenizer, course)
@@ -128,7 +128,7 @@ def main(arguments: list[str] | None = None) -> None:
     model, course, figures = trained(options, library, tokenizer)
     counts = TINY_COUNTS if options.tiny else Counts()
     found = measure(model, tokenizer, library, library.held_out, counts, course.seed)
-    facts = facts_of(options, library, course) | figures | found
+    facts = facts_of(options, library, course, figures["steps"]) | figures | found
     facts |= {"params": model.num_parameters(), "vocab": len(tokenizer), "verdict": verdict(found)}
     print(json.dumps(publish(options.out, model, tokenizer, CARD, facts)), flush=True)
 

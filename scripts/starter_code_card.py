@@ -69,6 +69,7 @@ def verdict(facts: dict[str, Any]) -> str:
     for name, words, least in WANTED:
         reached = facts[name] >= least
         said.append(f"{words}: {facts[name]:.1%}, {'reached' if reached else 'MISSED'} (at least {least:.0%})")
-    better = facts["line"] > facts["ngram_line"] and facts["rest"] > facts["ngram_rest"]
-    said.append(f"single lines above the 5-gram model: {'reached' if better else 'MISSED'}")
+    for name, words in (("line", "next lines"), ("rest", "rests of lines")):
+        better = facts[name] > facts[f"ngram_{name}"]
+        said.append(f"{words} above the 5-gram model's: {'reached' if better else 'MISSED'}")
     return "Of what is wanted of it: " + "; ".join(said) + "."

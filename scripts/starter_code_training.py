@@ -20,7 +20,7 @@ from scripts.starter_image_stage import SAVE_EVERY, Stage, set_rate
 from scripts.starter_muon import optimizers
 
 WARMUP, FALLING = 40, 0.5  # steps; share of the training in which the rate falls to nothing
-MIDDLES_FROM, MIDDLES_COUNT = 0.8, 4.0  # share of the training after which tokens of middles count that much
+MIDDLES_COUNT = 4.0  # as many times a token of a middle counts, once it counts more than others
 LOOK_EVERY = 100  # steps between looks at the validation modules
 HOLDING = "holding.pt"  # the checkpoint at which the rate began to fall: a longer training goes on from there
 
@@ -36,6 +36,7 @@ class Course:
     minutes: float
     steps: int = 0
     save_every: float = SAVE_EVERY  # seconds of training that a kill may cost
+    middles_from: float = 0.8  # share of the training after which tokens of middles count more; 0 is always
 
 
 class Batches:
@@ -95,8 +96,9 @@ class Schedule:
         return bool(self.steps) and self.stage.step == self.steps - int(FALLING * self.steps)
 
     def weighs_middles(self) -> bool:
-        """Whether holes count more: only once the code around them is known well enough to fill them from it."""
-        return bool(self.steps) and self.stage.step >= MIDDLES_FROM * self.steps
+        """Whether tokens of middles count more at this step."""
+        share = self.course.middles_from
+        return share == 0 or (bool(self.steps) and self.stage.step >= share * self.steps)
 
     def rate(self) -> float:
         rising = min(1.0, (self.stage.step + 1) / WARMUP)

@@ -234,8 +234,13 @@ def test_a_folder_that_is_a_model_itself(tmp_path):
 
 
 def test_the_models_shipped_with_the_application_are_usable():
-    entries = [entry for entry in Catalogue([], None).scan() if entry.starter]
-    assert all(entry.problem is None for entry in entries)
+    catalogue = Catalogue([], None)
+    entries = {entry.id: entry for entry in catalogue.scan() if entry.starter}
+    assert all(entry.problem is None for entry in entries.values())
+    assert {"emoji-64", "tales-5m", "python-5m"} <= entries.keys()
+    assert catalogue.find("", "text-generation").id == "tales-5m"
+    code = catalogue.find("", "code-generation")
+    assert (code.id, code.capability, code.licence) == ("python-5m", "text-generation", "PSF-2.0")
 
 
 def test_a_read_only_disk(tmp_path):
