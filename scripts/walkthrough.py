@@ -86,9 +86,9 @@ class Walk:
         self.pictures()
         self.code()
         self.clips()
-        self.keys("ctrl+6")
-        self.picture("library")
         self.keys("ctrl+7")
+        self.picture("library")
+        self.keys("ctrl+8")
         self.picture("models")
         self.keys("ctrl+comma")
         self.picture("settings")
@@ -114,8 +114,10 @@ class Walk:
     def code(self) -> None:
         """A suggestion while one types, what is written from a description as changes, and a run."""
         here = self.here
-        self.keys("ctrl+4")
+        self.keys("ctrl+5")
         self.picture("code-first")
+        self.click(700, 250)
+        self.keys("ctrl+End")
         here.screen.type("return")
         time.sleep(4)
         self.picture("code-suggestion")
@@ -134,6 +136,8 @@ class Walk:
         """Painting: a batch, a branch at half-way, a mask, more room, a table, an old file."""
         here, done = self.here, len(self.here.jobs("finished", "failed", "cancelled"))
         self.keys("ctrl+3")
+        self.picture("tasks")
+        self.keys("ctrl+4")
         self.picture("image-first")
         for count, prompt in ((4, "red apple"), (4, "{cat|dog|fox|panda} face")):
             params = {"prompt": prompt, "count": count, "steps": 60}
@@ -207,7 +211,7 @@ class Walk:
     def clips(self) -> None:
         """A travel between two prompts, and the clip playing."""
         done = len(self.here.jobs("finished", "failed", "cancelled"))
-        self.keys("ctrl+5")
+        self.keys("ctrl+6")
         self.picture("video-first")
         self.keys("ctrl+l", "ctrl+Return")
         wait_for(lambda: self.here.jobs("running"))

@@ -97,14 +97,10 @@ def fill(
     """
     plain = Plain(language)
     fim = find(language.tokenizer, plain.ids, plain.beginning)
-    room = (language.context or 1 << 20) - params.max_tokens - 1
-    if room < 1:
-        raise StudioError(
-            "There is no room for the code",
-            f"The model holds {language.context:,} tokens and {params.max_tokens:,} are asked for.",
-            "Ask for fewer tokens.",
-            code="too-long",
-        )
+    context = language.context or 1 << 20
+    # A small model's context is shared out: an answer as long as asked for would leave no room for the code.
+    limit = min(params.max_tokens, max(1, context // 2))
+    room = context - limit - 1
     ids, cut = prompt_ids(fim, plain, hole, files, path, room)
     trimmer = Trimmer(hole)
 
@@ -113,7 +109,7 @@ def fill(
 
     ends = fim.ends if fim is not None else frozenset[int]()
     sampler = sampler_of(params, ids, ctx, language)
-    written = write(ids, sampler, ctx, language, limit=params.max_tokens, ends=ends, each=each)
+    written = write(ids, sampler, ctx, language, limit=limit, ends=ends, each=each)
     if written.stop_reason == "cancelled":
         raise JobCancelled
     facts = {

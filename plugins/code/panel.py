@@ -103,7 +103,7 @@ class CodePanel(Panel):
         self.session.spawn(self._look_at_models())
 
     async def _look_at_models(self) -> None:
-        self._models = await self.session.models("text-generation")
+        self._models = await self.session.models("code-generation")
         self._update_starter()
         self.ui.fit.check(self._asked())
 

@@ -12,7 +12,7 @@ from studio.sdk.params import Density, Item, Params, Prompt, Seed, Ui
 from ..text.params import Generate as Continue
 from ..text.params import estimate as of_text
 
-Model = Annotated[str, Ui(widget="model", group="Model", choices_from="hub:text-generation")]
+Model = Annotated[str, Ui(widget="model", group="Model", choices_from="hub:code-generation")]
 MOST_TEXT = 2 << 20
 """Characters of one file."""
 

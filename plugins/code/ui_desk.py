@@ -24,7 +24,7 @@ CONTEXT = 6000
 """Characters of other files that a model is told."""
 
 EXAMPLE = '''def is_palindrome(text):
-    """Return True if text reads the same from both ends, spaces and case left out."""
+    """Whether text reads the same from both ends."""
     letters = [c.lower() for c in text if c.isalnum()]
     '''
 

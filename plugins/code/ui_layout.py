@@ -31,6 +31,7 @@ STARTER = (
     "is a small starter model that has read only the standard library of Python. It completes lines and fills holes; "
     "a larger model also follows instructions."
 )
+NOT_FOR_CODE = "is a small starter model that was never taught code. Choose a model of code for suggestions that help."
 DEEDS = (
     (Deed.WRITE, "Write", "Writes what you describe, at the cursor or in place of the selected part"),
     (Deed.CHANGE, "Change", "Changes the selected part, or the file, as you say"),
@@ -90,10 +91,10 @@ class CodeLayout(QWidget):
         theme = session.theme
         self._session = session
         self.form = ParamsForm(params, session, exclude=OWN)
-        self.model = ModelPicker(session, "text-generation", described=False)
+        self.model = ModelPicker(session, "code-generation", described=False)
         self.density = DensitySwitch()
         self.fit = FitLine(session, operation)
-        self.starter = StarterCard(theme, STARTER)
+        self.starter = StarterCard(theme, NOT_FOR_CODE, for_code=STARTER)
         self.tree = FileTree(theme)
         self.tabs = FileTabs(theme)
         self.editors = QStackedWidget()

@@ -39,11 +39,13 @@ class OperationEntry(_Closed):
 
 
 class PanelEntry(_Closed):
+    """A panel. Without a `class` the window makes a form and a result view for its operations."""
+
     id: str
     title: str
     icon: str = ""
     order: int = 100
-    panel: Target = Field(alias="class")
+    panel: Target | None = Field(None, alias="class")
     operations: tuple[str, ...] = ()
 
 

@@ -43,14 +43,18 @@ class Place:
 
 def places(plugins: Plugins) -> list[Place]:
     """The panels of the manifests in their order, then one for each plugin with operations that no panel shows."""
-    found = [Place(plugin, entry) for plugin, entry in plugins.panels()]
+    known = plugins.operations()
+    found = [
+        Place(plugin, entry, () if entry.panel else tuple(known[id].entry for id in entry.operations if id in known))
+        for plugin, entry in plugins.panels()
+    ]
     covered = {operation for place in found for operation in place.entry.operations}
     for plugin in plugins.usable:
         assert plugin.manifest is not None
         left = tuple(entry for entry in plugin.manifest.operation if entry.id not in covered)
         if left:
             entry = PanelEntry.model_construct(
-                id=f"{plugin.id}.operations", title=plugin.manifest.name, icon=GENERIC_ICON, order=700,
+                id=f"{plugin.id}.operations", title=plugin.manifest.name, icon=GENERIC_ICON, order=700, panel=None,
                 operations=tuple(operation.id for operation in left),
             )  # fmt: skip
             found.append(Place(plugin, entry, left))
@@ -215,7 +219,7 @@ class PanelHost(QStackedWidget):
 
     @staticmethod
     def _make(place: Place, session: PanelSession) -> Panel:
-        if place.operations:
+        if place.entry.panel is None:
             from studio.ui.generic import GenericPanel
 
             return GenericPanel(session, place.entry, place.operations)

@@ -68,7 +68,7 @@ def test_a_session_of_painting(short_folder: Path, models: Path, tmp_path: Path)
         here.open()
         wait_for(lambda: here.paths.runtime.joinpath("engine.sock").exists())
         here.ask("models.add_folder", path=str(models))
-        keys(here, "ctrl+3", "ctrl+l", "ctrl+Return")
+        keys(here, "ctrl+4", "ctrl+l", "ctrl+Return")
         (first,) = ended(here, 1)
         assert first["params"]["prompt"] == "red apple" and first["origin"] == "image.panel"
         assert "parameters" in opened(first).info

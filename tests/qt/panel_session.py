@@ -232,7 +232,8 @@ class FakeEngine:
         return {}
 
     def do_models(self, capability: str = "") -> dict[str, Any]:
-        found = [entry for entry in self.model_entries if capability in ("", entry["capability"])]
+        known = [("", entry["capability"], *entry.get("also", ())) for entry in self.model_entries]
+        found = [entry for entry, kinds in zip(self.model_entries, known, strict=True) if capability in kinds]
         return {"models": found, "folders": list(self.folders)}
 
     def do_models_add_folder(self, path: str) -> dict[str, Any]:

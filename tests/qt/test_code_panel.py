@@ -15,7 +15,8 @@ WAIT = 30_000
 @pytest.fixture
 def session(qapp, tmp_path):
     session = FakeSession(tmp_path, Theme("light"))
-    session.engine.model_entries = [model_entry("python-5m", starter=True), model_entry("big")]
+    of_code = model_entry("python-5m", starter=True, also=["code-generation"])
+    session.engine.model_entries = [of_code, model_entry("big")]
     return session
 
 
