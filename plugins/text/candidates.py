@@ -161,11 +161,10 @@ class Candidates:
         return self
 
     def grow(self) -> None:
-        """Takes in several times as many as there are, while there are others."""
+        """Takes in several times as many as there are, while there are others. What all weigh together stays."""
         if self.rest is not None:
             ids, values, more = self.rest.take(GROWTH * self.ids.shape[0])
             self.ids, self.values = torch.cat((self.ids, ids)), torch.cat((self.values, values))
-            self._log_total = None
             if not more:
                 self.rest = None
 

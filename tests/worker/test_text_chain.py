@@ -263,7 +263,7 @@ def told(found: list[StageTrace]) -> list[tuple[StageName | None, str, int]]:
 
 
 @given(scores_of, settings_of, marks_of, st.lists(st.integers(0, 39), max_size=30))
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_chain_over_a_few_candidates_is_the_plain_one_over_all(
     monkeypatch: pytest.MonkeyPatch, scores: list[float], values: dict[str, Any], marks: TokenMarks, before: list[int]
 ) -> None:
