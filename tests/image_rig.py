@@ -13,7 +13,7 @@ from PIL import Image
 from plugins.image.loading import Loaded, load
 from plugins.image.painting import Finished, Plan, Wanted, paint
 from studio.sdk.artifact import Artifact, Kind
-from studio.sdk.operation import JobCancelled, ModelInfo
+from studio.sdk.operation import JobCancelled, ModelInfo, Round
 from tests import tiny_pipelines
 from tests.text_context import Turns
 
@@ -55,7 +55,10 @@ class Models:
 
 
 class Context:
-    """A job. orders: step boundary (from 1) -> what people ask there. stop: the boundary where it is cancelled."""
+    """A job. orders: step boundary (from 1) -> what people ask there. stop: the boundary where it is cancelled.
+
+    boundaries, rounds, shares: what it told at each step boundary.
+    """
 
     device, dtype = "cpu", "float32"
     may_finish = True
@@ -73,13 +76,26 @@ class Context:
         self.job, self.data, self.steps = job, folder, folder / "steps" / job
         self.facts: dict[str, Any] = {}
         self.boundaries: list[tuple[int, int | None]] = []
+        self.rounds: list[str] = []
+        self.shares: list[float] = []
         self.previews: list[list[bytes]] = []
         self.saved: list[dict[str, Any]] = []
         self._orders, self._stop, self._turns = orders or {}, stop, turns
         self._around: list[tuple[Callable[[], None], Callable[[], None]]] = []
 
-    def step(self, done: int, total: int | None = None, *, preview: Any = None, **more: Any) -> None:
+    def step(
+        self,
+        done: int,
+        total: int | None = None,
+        *,
+        preview: Any = None,
+        round: Round | None = None,
+        work: tuple[float, float] | None = None,
+        **more: Any,
+    ) -> None:
         self.boundaries.append((done, total))
+        self.rounds.append("" if round is None else f"{round.name} {round.at}/{round.of}")
+        self.shares.append(work[0] / sum(work) if work is not None else done / (total or 1))
         if preview:
             self.previews.append(list(preview))
         if self._stop and len(self.boundaries) == self._stop:

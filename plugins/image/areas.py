@@ -3,6 +3,7 @@
 Pure geometry and pixels in numpy and Pillow; no torch. Masks are (H, W); pictures are Pillow RGB.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,10 +33,10 @@ class Area:
     size: tuple[int, int]
     fill: str = "original"
 
-    def shown(self, seed: int) -> Image.Image:
+    def shown(self) -> Image.Image:
         """What the model begins with: the crop at its size, filled under the mask as asked."""
         crop = self.picture.crop(self.box).resize(self.size, Image.Resampling.LANCZOS)
-        return filled(crop, np.asarray(self.mask()) > 127, self.fill, seed)
+        return filled(crop, np.asarray(self.mask()) > 127, self.fill)
 
     def mask(self) -> Image.Image:
         """The model's mask, of its size: white wherever anything of the new will be seen."""
@@ -53,6 +54,23 @@ class Area:
         result = self.picture.copy()
         result.paste(Image.fromarray(np.clip(mixed, 0, 255).astype(np.uint8), "RGB"), (left, top))
         return result
+
+
+    def framing(self) -> Callable[[Image.Image], Image.Image]:
+        """What shows a preview of the painted part, of any size, with the pixels around the mask as they are."""
+        left, top, right, bottom = self.box
+        kept: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
+
+        def framed(painted: Image.Image) -> Image.Image:
+            if painted.size not in kept:
+                old = self.picture.crop(self.box).resize(painted.size, Image.Resampling.BILINEAR)
+                seen = Image.fromarray(self.blend[top:bottom, left:right]).resize(painted.size)
+                kept[painted.size] = np.asarray(old, np.float32), np.asarray(seen)[..., None]
+            old, part = kept[painted.size]
+            mixed = old + (np.asarray(painted, np.float32) - old) * part
+            return Image.fromarray(np.rint(mixed).clip(0, 255).astype(np.uint8), "RGB")
+
+        return framed
 
 
 def grown(mask: np.ndarray, by: int) -> np.ndarray:
@@ -135,15 +153,18 @@ def _stretched(low: int, high: int, least: int, bound: int) -> tuple[int, int]:
     return max(0, high - min(least, bound)), high
 
 
-def filled(picture: Image.Image, where: np.ndarray, fill: str, seed: int) -> Image.Image:
-    """The picture with `where` (H, W) bool filled: "original", "blur", "noise", "grey" or "edge" (as blur)."""
+def filled(picture: Image.Image, where: np.ndarray, fill: str) -> Image.Image:
+    """The picture with `where` (H, W) bool filled: "original", "blur", "noise", "grey" or "edge" (as blur).
+
+    Noise is always the same: all pictures of a batch, and each of them made again alone, begin with one ground.
+    """
     if fill == "original" or not where.any() or (where.all() and fill in ("blur", "edge")):
         return picture
     pixels = np.asarray(picture).copy()
     if fill == "grey":
         pixels[where] = 127
     elif fill == "noise":
-        pixels[where] = np.random.default_rng(seed).integers(0, 256, (int(where.sum()), 3), dtype=np.uint8)
+        pixels[where] = np.random.default_rng(0).integers(0, 256, (int(where.sum()), 3), dtype=np.uint8)
     else:
         # Each pixel takes the nearest one that is kept; blurred, so that no streaks guide the model.
         rows, columns = np.asarray(ndimage.distance_transform_edt(where, return_distances=False, return_indices=True))
@@ -155,7 +176,7 @@ def filled(picture: Image.Image, where: np.ndarray, fill: str, seed: int) -> Ima
     return Image.fromarray(pixels, "RGB")
 
 
-def extended(picture: Image.Image, margins: Box, fill: str, seed: int) -> tuple[Image.Image, np.ndarray]:
+def extended(picture: Image.Image, margins: Box, fill: str) -> tuple[Image.Image, np.ndarray]:
     """The picture on a larger ground, its margins (left, top, right, bottom) filled; where it is new, (H, W) bool."""
     left, top, right, bottom = margins
     if not any(margins):
@@ -175,4 +196,4 @@ def extended(picture: Image.Image, margins: Box, fill: str, seed: int) -> tuple[
     ground.paste(picture, (left, top))
     new = np.ones((ground.height, ground.width), dtype=bool)
     new[top : top + picture.height, left : left + picture.width] = False
-    return filled(ground, new, fill, seed), new
+    return filled(ground, new, fill), new

@@ -27,12 +27,11 @@ class Generate:
     """The backend of image.generate."""
 
     def run(self, params: GenerateParams, ctx: JobContext) -> None:
-        start = ctx.input(params.start_latents) if params.start_latents else None
         with opened(params, ctx) as loaded:
-            width, height = _size(loaded, params, start)
+            width, height = _size(loaded, params, start_of(params, ctx))
             with inverted(loaded, ctx, params.inversions), guided(loaded, ctx, params, width, height) as guides:
                 note_ignored(ctx, guides)
-                plan = plan_of(params, ctx, guides, "text", (width, height), start=start)
+                plan = plan_of(params, ctx, guides, "text", (width, height))
                 if params.hires > 1:
                     Second(params, ctx, loaded).paint(plan)
                     return
@@ -44,7 +43,7 @@ class Transform:
 
     def run(self, params: TransformParams, ctx: JobContext) -> None:
         picture = read_picture(ctx.input(params.picture))
-        start = ctx.input(params.start_latents) if params.start_latents else None
+        start = start_of(params, ctx)
         with opened(params, ctx) as loaded:
             family = loaded.family
             if params.width or params.height or start:
@@ -57,14 +56,17 @@ class Transform:
                 guided(loaded, ctx, params, width, height, shown) as guides,
             ):
                 note_ignored(ctx, guides)
-                plan = plan_of(params, ctx, guides, "image", (width, height), start=start)
+                plan = plan_of(params, ctx, guides, "image", (width, height))
                 plan = replace(plan, call={**plan.call, "image": shown, "strength": params.strength})
                 paint(loaded, ctx, plan, lambda done: _save(ctx, params, done, loaded))
 
 
-def plan_of(
-    params: Painting, ctx: JobContext, guides: Any, use: str, size: tuple[int, int], *, start: Path | None
-) -> Plan:
+def start_of(params: Painting, ctx: JobContext) -> Path | None:
+    """The file that the painting goes on from, if it goes on from any."""
+    return ctx.input(params.start_latents) if params.start_latents else None
+
+
+def plan_of(params: Painting, ctx: JobContext, guides: Any, use: str, size: tuple[int, int]) -> Plan:
     """What `params` asks for, at this size (width, height)."""
     return Plan(
         use=guides.use(use),
@@ -81,7 +83,7 @@ def plan_of(
         call=guides.call,
         parts=guides.parts,
         at_once=params.at_once,
-        start_latents=start,
+        start_latents=start_of(params, ctx),
         steering=tuple(params.steering),
         regions=tuple(params.regions),
         adapters_key=guides.adapters_key,
@@ -95,10 +97,11 @@ def note_ignored(ctx: JobContext, guides: Any) -> None:
 
 
 def _size(loaded: Loaded, params: Any, start: Path | None) -> tuple[int, int]:
-    """The size that was asked for; of nothing but a step to go on from, that step's."""
+    """The size that was asked for; of nothing but a step to go on from, that step's, if it is of the first pass."""
     if start is not None and not params.width and not params.height:
-        mark = read_start(start)[1]
-        return mark.width, mark.height
+        mark = read_start(start).mark
+        if not mark.before:
+            return mark.width, mark.height
     return size_for(loaded.family, loaded.info.config, params.width, params.height)
 
 

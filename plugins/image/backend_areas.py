@@ -47,7 +47,7 @@ class Outpaint:
     def run(self, params: OutpaintParams, ctx: JobContext) -> None:
         picture = read_picture(ctx.input(params.picture))
         margins = (params.left, params.top, params.right, params.bottom)
-        larger, new = extended(picture, margins, params.fill, params.seed or 0)
+        larger, new = extended(picture, margins, params.fill)
         blend = softened(new, params.feather)
         with opened(params, ctx) as loaded:
             family = loaded.family
@@ -67,16 +67,14 @@ class Edit:
                 size = size_for(family, loaded.info.config, params.width, params.height)
             else:
                 size = paint_size((0, 0, *picture.size), family.native, family.multiple)
-            call: dict[str, Any] = {"image": picture.resize(size, Image.Resampling.LANCZOS)}
-            if family.id == "flux-kontext":  # it would choose a size of its own, near a million pixels
-                call |= {"max_area": size[0] * size[1], "_auto_resize": False}
-            _paint(params, ctx, loaded, "edit", size, call, picture, lambda image: image)
+            call = {"image": picture.resize(size, Image.Resampling.LANCZOS)}
+            _paint(params, ctx, loaded, "edit", size, call, picture)
 
 
 def _paint_area(params: Any, ctx: JobContext, loaded: Loaded, area: Area, strength: float) -> None:
-    shown = area.shown(params.seed or 0)
+    shown = area.shown()
     call = {"image": shown, "mask_image": area.mask(), "strength": strength}
-    _paint(params, ctx, loaded, "inpaint", area.size, call, shown, area.put_back)
+    _paint(params, ctx, loaded, "inpaint", area.size, call, shown, area)
 
 
 def _paint(
@@ -87,13 +85,13 @@ def _paint(
     size: tuple[int, int],
     call: dict[str, Any],
     picture: Image.Image,
-    complete: Any,
+    area: Area | None = None,
 ) -> None:
-    """Paints at `size`; `complete` makes the result of what was painted."""
+    """Paints at `size`; what was painted is the result, or a part of the picture of `area`."""
     width, height = size
 
     def finished(done: Finished) -> None:
-        whole = complete(done.image)
+        whole = area.put_back(done.image) if area else done.image
         save_picture(ctx, whole, params, replace(done, image=whole), loaded.info.id)
 
     with (
@@ -101,6 +99,6 @@ def _paint(
         guided(loaded, ctx, params, width, height, picture) as guides,
     ):
         note_ignored(ctx, guides)
-        plan = plan_of(params, ctx, guides, use, size, start=None)
-        plan = replace(plan, call={**call, **plan.call})
+        plan = plan_of(params, ctx, guides, use, size)
+        plan = replace(plan, call={**call, **plan.call}, framed=area.framing() if area else None)
         paint(loaded, ctx, plan, finished)

@@ -17,12 +17,11 @@ from .conditioning import Words, encode
 from .families import size_for
 from .guides import Guides, guided
 from .loading import Loaded, opened
-from .painting import Finished, Plan, Wanted, paint
+from .painting import Finished, Place, Plan, Wanted, paint
 from .params_clips import Animate as AnimateParams
 from .params_clips import Clip as ClipParams
 from .params_clips import Clips
 from .params_clips import Travel as TravelParams
-from .parts_of_job import Newest
 from .pictures import read_picture
 
 FPS = 16
@@ -93,8 +92,7 @@ class Travel:
         """Hundreds of pictures need not be in memory together: they lie in `folder` until the clip is written."""
 
         def finished(done: Finished) -> None:
-            if "stopped_at" not in done.facts:  # half-painted ones, left by a cancelled job, are no part of the way
-                done.image.save(folder / f"{done.number:06}.png", compress_level=1)
+            done.image.save(folder / f"{done.number:06}.png", compress_level=1)
 
         with guided(loaded, ctx, params, *size) as guides:
             plan = Plan(
@@ -112,8 +110,11 @@ class Travel:
                 at_once=params.at_once,
                 adapters_key=guides.adapters_key,
                 keep_steps=False,
+                place=Place(name="frame"),
+                shown="newest",
+                results=False,
             )
-            paint(loaded, Newest(ctx), plan, finished)  # type: ignore[arg-type]
+            paint(loaded, ctx, plan, finished)
 
 
 def wanted(params: TravelParams, loaded: Loaded, guides: Guides, ctx: JobContext) -> tuple[Wanted, ...]:
@@ -138,7 +139,8 @@ def wanted(params: TravelParams, loaded: Loaded, guides: Guides, ctx: JobContext
 
 def _save_travel(params: TravelParams, ctx: JobContext, size: tuple[int, int], folder: Path) -> None:
     made, whole = len(list(folder.iterdir())), len(travel.way(params))
-    facts = {"frames": made, "fps": params.fps, "width": size[0], "height": size[1], "seed": params.seed or 0}
+    facts: dict[str, Any] = {"frames": made, "fps": params.fps, "width": size[0], "height": size[1]}
+    facts["seed"] = params.seed or 0
     facts["prompt"] = " → ".join(stop.prompt.strip() for stop in params.stops if stop.prompt.strip())
     if made < whole:
         facts["frames_asked"] = whole

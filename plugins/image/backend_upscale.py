@@ -1,6 +1,5 @@
 """image.upscale: larger by a learned upscaler or Lanczos, then details painted anew, tile by tile."""
 
-import io
 from pathlib import Path
 from typing import Any
 
@@ -9,21 +8,18 @@ import torch
 from PIL import Image
 
 from studio.errors import StudioError
-from studio.sdk.operation import JobContext, ModelInfo
+from studio.sdk.operation import JobCancelled, JobContext, ModelInfo
 
 from . import upscalers
-from .guides import guided
-from .loading import Loaded, opened
-from .painting import Finished, Plan, Wanted, paint
+from .loading import opened
+from .painting import Finished
 from .params_more import Upscale as Params
-from .parts_of_job import Part
 from .pictures import MOST_PIXELS, read_picture
+from .refining import Refinement, kept_tiles
 from .saving import save_picture
-from .tiles import Mosaic, boxes
 
 TILE = 256
 SEEN = 16
-PREVIEW = 320
 
 
 class Upscale:
@@ -34,13 +30,28 @@ class Upscale:
         size = target_size(picture.size, params.scale)
         larger = enlarged(picture, size, params, ctx)
         facts: dict[str, Any] = {"from": f"{picture.width} × {picture.height}", "to": f"{size[0]} × {size[1]}"}
-        title = ""
-        if params.refine > 0:
-            with opened(params, ctx) as loaded:
-                larger, count = refined(larger, params, ctx, loaded)
-                title = loaded.info.id
-                facts["tiles"] = count
-        save_picture(ctx, larger, params, Finished(0, larger, {"seed": params.seed, **facts}), title)
+        facts["seed"] = params.seed
+        if params.refine <= 0:
+            save_picture(ctx, larger, params, Finished(0, larger, facts), "")
+            return
+        with opened(params, ctx) as loaded:
+            work = Refinement(larger, params, ctx, loaded)
+
+            def save(**more: Any) -> None:
+                image = work.so_far()
+                told = {**facts, "number": 0, "tiles": len(work.boxes), **more}
+                save_picture(ctx, image, params, Finished(0, image, told), loaded.info.id)
+
+            work.go_on_from(kept_tiles(params, ctx))
+            try:
+                while (asked := work.run()) == "save":
+                    save(stopped_at=work.done, went_on=True)
+            except JobCancelled:
+                if work.done:
+                    save(stopped_at=work.done)
+                raise
+            if asked != "drop":
+                save(**({"stopped_at": work.done} if asked else {}))
 
 
 def target_size(size: tuple[int, int], scale: float) -> tuple[int, int]:
@@ -85,72 +96,3 @@ def _through(upscaler: upscalers.Upscaler, picture: Image.Image, ctx: JobContext
             "The upscaler gave no numbers", "Its result is not finite.", "Choose another upscaler.", code="nan"
         )
     return Image.fromarray((made * 255).round().byte().permute(1, 2, 0).numpy(), "RGB")
-
-
-def refined(picture: Image.Image, params: Params, ctx: JobContext, loaded: Loaded) -> tuple[Image.Image, int]:
-    """The picture with its details painted anew, and in how many tiles."""
-    family = loaded.family
-    multiple = family.multiple
-    tile = params.tile or family.native
-    if tile % multiple:
-        raise StudioError(
-            "A tile of this size cannot be painted",
-            f"{tile} px is no multiple of {multiple}, which {family.title} needs.",
-            f"Choose {tile // multiple * multiple or multiple} or {tile // multiple * multiple + multiple}.",
-            code="size",
-        )
-    overlap = params.overlap or tile // 4
-    if overlap >= tile:
-        raise StudioError("Tiles cannot overlap by more than they are", f"{overlap} of {tile} px.", code="size")
-    padded = _padded(picture, multiple)
-    places = list(boxes(*padded.size, (tile, tile), overlap))
-    mosaic = Mosaic.of(*padded.size, overlap)
-    steps = max(1, min(params.steps, int(params.steps * params.refine)))
-    whole = steps * len(places)
-    canvas = padded.copy()
-    with guided(loaded, ctx, params, tile, tile, padded) as guides:
-        for number, box in enumerate(places):
-            part: Any = Part(ctx, number * steps, whole, previews=False)
-            plan = _plan(params, loaded, guides, padded.crop(box), number)
-            made: list[Image.Image] = []
-            paint(loaded, part, plan, lambda done, made=made: made.append(done.image))
-            mosaic.lay(made[0], box)
-            canvas.paste(made[0], box[:2])
-            ctx.step((number + 1) * steps, whole, preview=[_small(canvas)])
-    result = mosaic.picture().crop((0, 0, *picture.size))
-    return result, len(places)
-
-
-def _plan(params: Params, loaded: Loaded, guides: Any, tile: Image.Image, number: int) -> Plan:
-    seed = ((params.seed or 0) + number) % 2**32
-    return Plan(
-        use=guides.use("image"),
-        width=tile.width,
-        height=tile.height,
-        steps=params.steps,
-        guidance=params.guidance,
-        sampler=params.sampler,
-        schedule=params.schedule,
-        items=(Wanted(0, params.prompt, params.negative, seed),),
-        call={**guides.call, "image": tile, "strength": params.refine},
-        parts=guides.parts,
-        adapters_key=guides.adapters_key,
-        keep_steps=False,
-    )
-
-
-def _padded(picture: Image.Image, multiple: int) -> Image.Image:
-    """The picture with its last rows and columns repeated until its sides are multiples."""
-    width, height = (-(-side // multiple) * multiple for side in picture.size)
-    if (width, height) == picture.size:
-        return picture
-    grown = np.pad(np.asarray(picture), ((0, height - picture.height), (0, width - picture.width), (0, 0)), mode="edge")
-    return Image.fromarray(grown, "RGB")
-
-
-def _small(picture: Image.Image) -> bytes:
-    small = picture.copy()
-    small.thumbnail((PREVIEW, PREVIEW))
-    data = io.BytesIO()
-    small.save(data, "JPEG", quality=80)
-    return data.getvalue()

@@ -1,12 +1,11 @@
 """One batch of pictures on its way through a diffusers pipeline, watched and steered at every step.
 
-Owns Easel (what the batches of a pass share) and Batch. The pipeline's own callback is the step boundary: there
+Owns Batch. The pipeline's own callback is the step boundary: there
 progress and previews go out, NaN is caught, and a picture may be stopped, dropped or saved. When pictures leave,
-the pipeline call is left through Leaving, and entered again with the others where it was, nothing encoded anew.
+the pipeline call is left through Leaving, and entered again with the others where it was, no words encoded anew.
 """
 
 import inspect
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -17,20 +16,18 @@ from studio.sdk.operation import JobCancelled
 
 from . import conditioning
 from .decoding import broken, decode
-from .layout import Layout
+from .easel import Easel
 from .noise import noise_scheduler
-from .plans import Finished, Plan, Wanted, without_picture
-from .previews import Previewer
+from .plans import Wanted, without_picture
+from .resuming import RESUMED, resume
 from .seeds import first_noise, generator_of
-from .steps import Mark, StepFiles
+from .steps import Mark
 
 STOP, DROP, SAVE = "stop", "drop", "save"
 ALL = -1
+NEAR = 1e-6
 ANEW = {"image": "text", "control-image": "control"}
 """Uses that begin with a picture, and the use that goes on from latents in the same way."""
-
-WHOLE = ("inpaint", "control-inpaint")
-"""Uses whose pipelines blend the old picture in at every step; who leaves is painted on unseen."""
 
 PICTURES = ("image", "mask_image")
 """Arguments that are given once for each picture of the batch: of one alone, some pipelines would encode it with the
@@ -41,99 +38,83 @@ class Leaving(Exception):
     """Thrown through the pipeline at a step: the batch goes on without some pictures."""
 
 
-class Easel:
-    """One pass of a job. gone: numbers of pictures that are finished or were dropped. frames: their last previews."""
-
-    def __init__(self, loaded: Any, ctx: Any, plan: Plan, finished: Callable[[Finished], None], start: Any, tiny: Any):
-        self.loaded, self.ctx, self.plan, self._finished, self.start = loaded, ctx, plan, finished, start
-        self.layout = Layout.of(loaded, plan.width, plan.height)
-        self.previewer = Previewer(loaded, self.layout, tiny=tiny)
-        self.files = StepFiles(ctx.steps if plan.keep_steps else None)
-        self.gone: set[int] = set()
-        self.frames: dict[int, bytes] = {}
-        self.counted = 0
-        strength = float(plan.call.get("strength", 1.0)) if plan.use not in ("text", "control") else 1.0
-        if start is not None:
-            strength = 1 - start[1].step / max(1, start[1].steps)
-        self.each = max(1, min(plan.steps, round(plan.steps * strength) if start else int(plan.steps * strength)))
-
-    @property
-    def total(self) -> int:
-        """Steps of the whole pass, in batches as they come: a picture's steps count once for each picture."""
-        return self.each * len(self.plan.items)
-
-    def step(self, done: int, alive: int, frames: list[bytes] | None) -> None:
-        """done: steps of the present batch, of `alive` pictures."""
-        counted = min(self.counted + done * alive, self.total)
-        self.ctx.step(counted, self.total, preview=frames)
-
-    def shown(self) -> list[bytes]:
-        most = max(wanted.number for wanted in self.plan.items)
-        return [self.frames.get(number, b"") for number in range(most + 1)]
-
-    def finish(self, wanted: Wanted, image: Any, latents: Tensor, facts: dict[str, Any]) -> None:
-        self._finished(Finished(wanted.number, image, facts, latents))
-
-
 class Batch:
     """Pictures that are painted together. run() ends when all are finished, dropped, or the job is cancelled."""
 
     def __init__(self, easel: Easel, items: list[Wanted]):
         self.easel, self.plan, self.loaded = easel, easel.plan, easel.loaded
-        self.alive, self.unseen = list(items), set()
+        self.alive = list(items)
         self._first_items = len(items)
         self._use, self._call = self.plan.use, dict(self.plan.call)
         self._latents: Tensor | None = None
-        self._generators = [generator_of(wanted.seed) for wanted in items]
-        self._scheduler: Any = self._made_scheduler()
+        self._given: Tensor | None = None
+        self._resumed = False
+        self._scheduler: Any = self._made_scheduler([self._generator(wanted) for wanted in items])
         self._done = 0
-        mark = easel.start[1] if easel.start else None
-        self._share = self._begun = mark.step / max(1, mark.steps) if mark else 0.0
+        mark = easel.start.mark if easel.start else None
+        self._from = mark.first if mark else -1  # the step that the picture's very first run began at
+        self._share = self._behind = mark.share if mark else 0.0
 
     # Running -----------------------------------------------------------------------------------------
 
     def run(self) -> None:
-        self._latents = self._begin()
+        self._begin()
         while self.alive:
             try:
                 self._end(self._through())
             except Leaving:
                 continue
             except JobCancelled:
-                if self._done and self.easel.ctx.last_turn():
+                if self._done and self.plan.results and self.easel.ctx.last_turn():
                     self._save_so_far()
                 raise
-        self.easel.counted += self.easel.each * self._first_items
 
     def forget(self) -> None:
         """Lets go of everything on the device, after memory did not suffice."""
-        self._latents = None
+        self._latents = self._given = None
         self._scheduler = None
 
-    def _made_scheduler(self) -> Any:
+    def _generator(self, wanted: Wanted) -> torch.Generator:
+        """A picture's own; where it goes on from a step, as it was there."""
+        generator, start = generator_of(wanted.seed), self.easel.start
+        if start is not None and start.noise is not None and start.mark.seed == wanted.seed:
+            generator.set_state(start.noise)
+        return generator
+
+    def _made_scheduler(self, generators: list[torch.Generator]) -> Any:
         plan = self.plan
         made = noise_scheduler(
             self.loaded, plan.sampler, plan.schedule, eta=plan.eta, shift=plan.shift, steps=plan.steps
         )
-        made.generators = self._generators
+        made.generators = generators
         return made
 
-    def _begin(self) -> Tensor | None:
-        """The latents to begin with; None lets the pipeline draw them, as it does alone."""
-        layout, device = self.easel.layout, self.loaded.device
-        if self.easel.start is not None:
-            latents, mark = self.easel.start
+    def _begin(self) -> None:
+        """Settles what the pipeline is entered with; without anything it draws its noise, as it does alone."""
+        layout, device, start = self.easel.layout, self.loaded.device, self.easel.start
+        if start is not None:
+            mark = start.mark
             self._scheduler.begin_at(mark.level)
-            latents = self._scheduler.as_own(latents.to(device, layout.dtype), mark.space, mark.level)
-            return layout.again(torch.cat([latents] * len(self.alive)))
-        if not any(wanted.variation or wanted.noise is not None for wanted in self.alive) or self._use in WHOLE:
-            return None
-        drawn = [first_noise(layout, wanted, one) for wanted, one in zip(self.alive, self._generators, strict=True)]
-        return layout.given(torch.cat(drawn).to(device))
+            latents = self._scheduler.as_own(start.latents.to(device, layout.dtype), mark.space, mark.level)
+            self._go_on_from(torch.cat([latents] * len(self.alive)))
+        elif self._use not in RESUMED and any(one.variation or one.noise is not None for one in self.alive):
+            pairs = zip(self.alive, self._scheduler.generators, strict=True)
+            drawn = [first_noise(layout, wanted, generator) for wanted, generator in pairs]
+            self._given = layout.given(torch.cat(drawn).to(device))
+
+    def _go_on_from(self, latents: Tensor) -> None:
+        """latents: (B, ...) as the loop shows them, at the step where the scheduler is."""
+        self._latents, self._resumed = latents, self._use in RESUMED
+        self._given = None if self._resumed else self.easel.layout.again(latents)
+        if self._use in ANEW:
+            self._use, self._call = ANEW[self._use], without_picture(self._call)
 
     def _through(self) -> Tensor:
         """One call of the pipeline; the finished latents, as its last step showed them."""
         pipeline = self.loaded.pipeline(self._use, self._scheduler, **self.plan.parts)
+        if self._resumed:
+            assert self._latents is not None
+            resume(pipeline, self._latents)
         pipeline(**self._arguments(pipeline))
         assert self._latents is not None
         return self._latents
@@ -142,21 +123,24 @@ class Batch:
         plan, family = self.plan, self.loaded.family
         takes = inspect.signature(pipeline.__call__).parameters
         guidance = family.guidance if plan.guidance is None else plan.guidance
+        # What a resumed pipeline prepares anew it draws as at the very beginning; its steps draw on where they were.
+        fresh = [generator_of(wanted.seed) for wanted in self.alive] if self._resumed else self._scheduler.generators
         call: dict[str, Any] = {
             "num_inference_steps": plan.steps,
-            "generator": list(self._scheduler.generators),
+            "generator": list(fresh),
             "output_type": "latent",
             "callback_on_step_end": self._on_step,
             "callback_on_step_end_tensor_inputs": ["latents"],
         }
         own = {"width": plan.width, "height": plan.height, family.guidance_name: guidance}
+        own |= {"max_area": plan.width * plan.height, "_auto_resize": False}  # Kontext would choose a size of its own
         call |= {name: value for name, value in own.items() if name in takes and value is not None}
         call |= conditioning.batch([wanted.words for wanted in self.alive])
         call |= {name: value for name, value in rest_of(self._call, self._share).items() if name in takes}
-        if self._use in (*ANEW, *WHOLE):
+        if self._use in (*ANEW, *RESUMED):
             call |= {name: [call[name]] * len(self.alive) for name in PICTURES if isinstance(call.get(name), Image)}
-        if self._latents is not None:
-            call["latents"] = self._latents
+        if self._given is not None:
+            call["latents"] = self._given
         return call
 
     # At each step ------------------------------------------------------------------------------------
@@ -166,21 +150,22 @@ class Batch:
         return self.plan.steps_before
 
     def _on_step(self, _pipeline: Any, _index: int, _timestep: Any, values: dict[str, Any]) -> dict[str, Any]:
-        latents, scheduler, easel = values["latents"], self._scheduler, self.easel
+        # Without gaps in memory, as they are read from a file: a product rounds by how its numbers lie.
+        latents, scheduler, easel = values["latents"].contiguous(), self._scheduler, self.easel
         if not bool(torch.isfinite(latents).all()):
             raise broken("the latents", scheduler.done)
         if not scheduler.complete:
             easel.ctx.check()
-            return {}
+            return {"latents": latents}
         self._latents, self._done = latents, scheduler.done
         last = scheduler.at_end
         frames = self._preview(latents, last)
         self._keep_files(latents, frames, last)
-        ran = max(1, min(easel.each, scheduler.done - (scheduler.total - easel.each)))
-        easel.step(ran, self._first_items, easel.shown() if frames else None)
-        if not last:
+        easel.each = max(1, scheduler.total - scheduler.begun)
+        easel.step(max(1, min(easel.each, scheduler.done - scheduler.begun)), self.alive, frames)
+        if not last and self.plan.results:
             self._steer(latents)
-        return {}
+        return {"latents": latents}
 
     def _clean(self, latents: Tensor) -> Tensor:
         estimate = self._scheduler.clean()
@@ -188,24 +173,26 @@ class Batch:
 
     def _preview(self, latents: Tensor, last: bool) -> dict[int, bytes]:
         previewer = self.easel.previewer
-        if not previewer.due(last=last):
+        if self.plan.shown == "none" or not previewer.due(last=last):
             return {}
         made = previewer.make(latents if last else self._clean(latents))
         found = {wanted.number: frame for wanted, frame in zip(self.alive, made, strict=True)}
-        self.easel.frames |= {number: frame for number, frame in found.items() if number not in self.unseen}
+        self.easel.frames |= found
         return found
 
     def _keep_files(self, latents: Tensor, frames: dict[int, bytes], last: bool) -> None:
         plan, scheduler = self.plan, self._scheduler
-        if last or not plan.keep_steps or self._use in WHOLE:
+        if last or not plan.keep_steps:
             return
         level = scheduler.level_after(scheduler.done)
         for place, wanted in enumerate(self.alive):
             mark = Mark(
                 self.loaded.family.id, scheduler.done + self._shift, scheduler.total + self._shift, level,
-                scheduler.space, plan.width, plan.height, wanted.seed, plan.sampler, plan.schedule,
+                scheduler.space, plan.width, plan.height, wanted.seed, plan.sampler, plan.schedule, self._shift,
+                scheduler.begun if self._from < 0 else self._from,
             )  # fmt: skip
-            self.easel.files.write(wanted.number, latents[place : place + 1], mark, frames.get(wanted.number, b""))
+            noise, frame = scheduler.generators[place].get_state(), frames.get(wanted.number, b"")
+            self.easel.files.write(wanted.number, latents[place : place + 1], mark, noise, frame)
 
     # Steering ----------------------------------------------------------------------------------------
 
@@ -214,8 +201,6 @@ class Batch:
         asked = self._asked()
         leaving = []
         for place, wanted in enumerate(self.alive):
-            if wanted.number in self.unseen:
-                continue
             do = asked.get(wanted.number, "")
             if do in (STOP, SAVE):
                 went_on = {"went_on": True} if do == SAVE else {}
@@ -237,33 +222,21 @@ class Batch:
         return asked | {one.item: one.do for one in self.plan.steering if one.step == step and one.item in here}
 
     def _leave(self, places: list[int], latents: Tensor) -> None:
-        left = {self.alive[place].number for place in places}
-        self.easel.gone |= left
-        self.unseen |= left
-        staying = [place for place, wanted in enumerate(self.alive) if wanted.number not in self.unseen]
-        if self._use in WHOLE and staying:
-            return
+        self.easel.gone |= {self.alive[place].number for place in places}
+        staying = [place for place in range(len(self.alive)) if place not in places]
         batch = len(self.alive)
         self.alive = [self.alive[place] for place in staying]
         if self.alive:
             self._scheduler.keep(staying, batch)
-            self._latents = self.easel.layout.again(latents[staying])
-            self._share = self._begun + (1 - self._begun) * self._scheduler.share
-            self._go_on_from_latents()
+            self._share = self._behind + (1 - self._behind) * self._scheduler.share
+            self._go_on_from(latents[staying])
         raise Leaving
-
-    def _go_on_from_latents(self) -> None:
-        if self._use in ANEW:
-            self._use, self._call = ANEW[self._use], without_picture(self._call)
 
     # Ending ------------------------------------------------------------------------------------------
 
     def _end(self, latents: Tensor) -> None:
-        seen = [place for place, wanted in enumerate(self.alive) if wanted.number not in self.unseen]
-        chosen = latents[seen] if len(seen) < len(self.alive) else latents
-        pictures = decode(self.loaded, self.easel.layout, chosen, self.easel.ctx.note)
-        for place, picture in zip(seen, pictures, strict=True):
-            wanted = self.alive[place]
+        pictures = decode(self.loaded, self.easel.layout, latents, self.easel.ctx.note)
+        for place, (wanted, picture) in enumerate(zip(self.alive, pictures, strict=True)):
             self.easel.finish(wanted, picture, latents[place : place + 1], self._facts(wanted))
             self.easel.gone.add(wanted.number)
         self.alive = []
@@ -305,10 +278,12 @@ def rest_of(call: dict[str, Any], share: float) -> dict[str, Any]:
     starts, ends = _each(call.get("control_guidance_start", 0.0)), _each(call["control_guidance_end"])
     scales = _each(call.get("controlnet_conditioning_scale", 1.0))
     over = [end <= share for end in ends]
+    # A step that began or ended exactly there still does, whatever the division rounds to.
     starts = [
-        0.0 if gone else max(0.0, (start - share) / (1 - share)) for start, gone in zip(starts, over, strict=True)
+        0.0 if gone else max(0.0, (start - share) / (1 - share) - NEAR)
+        for start, gone in zip(starts, over, strict=True)
     ]
-    ends = [1.0 if gone else (end - share) / (1 - share) for end, gone in zip(ends, over, strict=True)]
+    ends = [1.0 if gone else min(1.0, (end - share) / (1 - share) + NEAR) for end, gone in zip(ends, over, strict=True)]
     scales = [0.0 if gone else scale for scale, gone in zip(scales, over, strict=True)]
     several = isinstance(call["control_guidance_end"], list)
     names = ("control_guidance_start", "control_guidance_end", "controlnet_conditioning_scale")

@@ -102,7 +102,7 @@ class Held:
         if self._cut:
             self.timesteps, self._cut = self.whole, False
         takes = step_parameters(type(self).__mro__[2])
-        if "generator" in takes and kwargs.get("generator") is None and self.generators:
+        if "generator" in takes and self.generators:
             kwargs["generator"] = list(self.generators)
         if "eta" in takes and self.eta is not None:
             kwargs["eta"] = self.eta
@@ -206,6 +206,11 @@ class Held:
         if self.order == TWO_STAGE:
             return (self.loop + 2) // TWO_STAGE
         return max(1, self.loop) if self._is_pndm else self.loop + 1
+
+    @property
+    def begun(self) -> int:
+        """Whole steps of the schedule that lay before this run."""
+        return self._first // TWO_STAGE if self.order == TWO_STAGE else self._first
 
     @property
     def total(self) -> int:

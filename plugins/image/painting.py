@@ -8,21 +8,21 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from studio.errors import StudioError
 from studio.sdk.operation import JobContext
 
 from . import conditioning
 from .decoding import free, out_of_memory, room
-from .denoise import Batch, Easel
+from .denoise import Batch
+from .easel import Easel
 from .layout import Layout
-from .plans import Finished, Plan, Wanted, plan_items, without_picture
+from .plans import Finished, Place, Plan, Wanted, plan_items
 from .previews import preview_decoder
 from .regional import region_words, regional
-from .steps import Mark, check_start, read_start
+from .steps import Start, check_start, read_start
 
-__all__ = ["Finished", "Plan", "Wanted", "paint", "plan_items"]
+__all__ = ["Finished", "Place", "Plan", "Wanted", "paint", "plan_items"]
 
 CPU_PIXELS = 1024 * 1024
 """Pixels that a processor paints together when nobody says how many pictures."""
@@ -32,27 +32,29 @@ BYTES_A_PIXEL = 1400
 at 1024 x 1024 px as about 1.4 GiB a picture."""
 
 
-def paint(loaded: Any, ctx: Any, plan: Plan, finished: Callable[[Finished], None]) -> None:
-    """Paints the plan's pictures; `finished` is told each as soon as it is decoded. ctx: the job, or a Part of it.
+def paint(loaded: Any, ctx: JobContext, plan: Plan, finished: Callable[[Finished], None]) -> int:
+    """Paints the plan's pictures; `finished` is told each as soon as it is decoded. How many rounds it took.
 
     Raises StudioError in words; JobCancelled after `finished` was given what there is of the pictures in work.
     """
     _check(plan)
     plan = _at_least_one_step(plan)
-    start: tuple[Tensor, Mark] | None = None
+    start: Start | None = None
     if plan.start_latents is not None:
         start = read_start(plan.start_latents)
-        check_start(start[1], start[0], loaded.family, Layout.of(loaded, plan.width, plan.height))
-        plan = _begun(plan)
+        check_start(start.mark, start.latents, loaded.family, Layout.of(loaded, plan.width, plan.height))
     todo = _with_words(loaded, ctx, plan)
     with torch.no_grad(), _regions(loaded, ctx, plan, todo), preview_decoder(loaded, ctx, plan.preview_by) as tiny:
         easel = Easel(loaded, ctx, plan, finished, start, tiny)
         size = _at_once(loaded, plan, len(todo))
         while todo:
             together = _together(todo, size)
+            easel.round += 1
+            easel.rounds = easel.round + _rounds(todo[len(together) :], size)
             batch = Batch(easel, together)
             size = _painted(batch, easel, together, size)
             todo = [wanted for wanted in todo if wanted.number not in easel.gone]
+    return easel.round
 
 
 def _painted(batch: Batch, easel: Easel, together: list[Wanted], size: int) -> int:
@@ -77,6 +79,7 @@ def _painted(batch: Batch, easel: Easel, together: list[Wanted], size: int) -> i
             code="memory",
         )
     half = max(1, len(together) // 2)
+    easel.round -= 1  # it begins again with fewer
     easel.ctx.note(rung=f"{half} at once")
     return half
 
@@ -96,22 +99,9 @@ def _check(plan: Plan) -> None:
         raise StudioError("There is nothing to paint", "The prompt expands to no picture.", code="empty")
 
 
-def _begun(plan: Plan) -> Plan:
-    """Latents take the place of the picture that the painting began with."""
-    call = dict(plan.call)
-    use = {"image": "text", "control-image": "control"}.get(plan.use, plan.use)
-    if use in ("inpaint", "control-inpaint"):
-        raise StudioError(
-            "A repainted part cannot be gone on with",
-            "Its steps are of the part alone.",
-            "Repaint it anew.",
-            code="latents",
-        )
-    return replace(plan, use=use, call=call if use == plan.use else without_picture(call))
-
-
 def _with_words(loaded: Any, ctx: JobContext, plan: Plan) -> list[Wanted]:
-    ctx.stage("Reading the prompt")
+    if not plan.place.before:
+        ctx.stage("Reading the prompt")
     found, ignored = [], []
     for wanted in plan.items:
         words = wanted.words or conditioning.encode(
@@ -147,6 +137,15 @@ def _together(items: list[Wanted], size: int) -> list[Wanted]:
             yield wanted
 
     return list(same())
+
+
+def _rounds(items: list[Wanted], size: int) -> int:
+    """How many batches they come to."""
+    count = 0
+    while items:
+        items = items[len(_together(items, size)) :]
+        count += 1
+    return count
 
 
 def _at_once(loaded: Any, plan: Plan, count: int) -> int:

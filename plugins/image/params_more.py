@@ -7,11 +7,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from studio.sdk.params import Density, InputFile, Params, Prompt, Seed, Ui
+from studio.sdk.params import Density, InputFile, Item, Params, Prompt, Seed, Ui
 
-from .params import Lora, Painting, Sampler, Schedule, slider
+from .params import Lora, Painting, Sampler, Schedule, Steered, slider
 
 MAPS = ("canny", "depth", "pose", "scribble")
+MOST_TILES = 10_000
+
+
+class Tile(Item):
+    """A tile that is painted already, by a job that this one goes on from."""
+
+    picture: InputFile = Field(default="")
 
 
 class Upscale(Params):
@@ -61,6 +68,9 @@ class Upscale(Params):
         default_factory=list, max_length=16, title="LoRA", description="Adapters, each with its weight."
     )
     seed: Seed = Field(default=None, description="The same seed and settings give the same picture; empty draws one.")
+    steering: Annotated[list[Steered], Ui(widget="hidden")] = Field(default_factory=list, max_length=1000)
+    painted: Annotated[list[Tile], Ui(widget="hidden")] = Field(default_factory=list, max_length=MOST_TILES)
+    """The first tiles of the picture, in order; painting goes on with the next one."""
 
 
 class Edit(Painting):

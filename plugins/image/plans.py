@@ -1,12 +1,12 @@
 """The plan of a painting: which pictures, in what way. Data; `painting.py` carries it out.
 
-Owns Wanted, Plan and Finished.
+Owns Wanted, Place, Plan and Finished.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from PIL import Image
 from torch import Tensor
@@ -32,12 +32,29 @@ class Wanted:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a pass lies in its job, for what is told of its progress.
+
+    behind, ahead: work of the passes before and after it, in pixels times steps. before, after: rounds of theirs.
+    name: of a round; "" is "picture" where each has one of its own, else "round".
+    """
+
+    behind: float = 0.0
+    ahead: float = 0.0
+    before: int = 0
+    after: int = 0
+    name: str = ""
+
+
+@dataclass(frozen=True)
 class Plan:
     """One pass over some pictures. Size in pixels.
 
     call, parts: further arguments of the pipeline's call and constructor. steps_before: steps of the job's passes
     before this one, in files and steering. keep_steps: whether files of the steps are written. preview_by: the tiny
-    autoencoder that draws previews, if any.
+    autoencoder that draws previews, if any. shown: the previews of all pictures, of the newest alone where they make
+    one result, or none; framed: what they are put into, if anything. results: whether each picture is one of its own,
+    which people stop, save or drop, and which is kept half-way when the job is cancelled; else they are parts of one.
     """
 
     use: str
@@ -62,6 +79,10 @@ class Plan:
     adapters_key: str = ""
     steps_before: int = 0
     preview_by: str = ""
+    place: Place = Place()
+    shown: Literal["all", "newest", "none"] = "all"
+    framed: Callable[[Image.Image], Image.Image] | None = None
+    results: bool = True
 
 
 @dataclass(frozen=True)

@@ -32,12 +32,21 @@ FIT_PICTURES = 3
 
 
 class Previewer:
-    """One job's previews. clock: seconds, given by tests. tiny: an AutoencoderTiny of the family, or None."""
+    """One job's previews. clock: seconds, given by tests. tiny: an AutoencoderTiny of the family, or None.
+
+    framed: what a preview is put into before it is encoded, where a part of a picture is painted.
+    """
 
     def __init__(
-        self, loaded: Any, layout: Layout, clock: Callable[[], float] = time.perf_counter, *, tiny: Any = None
+        self,
+        loaded: Any,
+        layout: Layout,
+        clock: Callable[[], float] = time.perf_counter,
+        *,
+        tiny: Any = None,
+        framed: Callable[[Image.Image], Image.Image] | None = None,
     ):
-        self._loaded, self._layout, self._clock, self._tiny = loaded, layout, clock, tiny
+        self._loaded, self._layout, self._clock, self._tiny, self._framed = loaded, layout, clock, tiny, framed
         if tiny is not None and tiny.config.latent_channels != layout.channels:
             raise StudioError(
                 "The preview decoder is made for other models",
@@ -68,7 +77,8 @@ class Previewer:
         return frames
 
     def _encoded(self, latents: Tensor) -> list[bytes]:
-        return [_jpeg(Image.fromarray(one.numpy(), "RGB")) for one in self._colours(latents)]
+        found = [_sized(Image.fromarray(one.numpy(), "RGB")) for one in self._colours(latents)]
+        return [_jpeg(self._framed(picture) if self._framed else picture) for picture in found]
 
     @torch.no_grad()
     def _colours(self, latents: Tensor) -> Tensor:
@@ -140,10 +150,14 @@ def fitted(vae: Any, *, deep: bool = False, side: int = FIT_SIDE) -> tuple[Tenso
     return solved[:-1].to(parameter.device), solved[-1].to(parameter.device)
 
 
-def _jpeg(picture: Image.Image) -> bytes:
+def _sized(picture: Image.Image) -> Image.Image:
     longest = max(picture.size)
     times = min(LONGEST / longest, 8)
     size = (max(1, round(picture.width * times)), max(1, round(picture.height * times)))
+    return picture.resize(size, Image.Resampling.BILINEAR)
+
+
+def _jpeg(picture: Image.Image) -> bytes:
     data = io.BytesIO()
-    picture.resize(size, Image.Resampling.BILINEAR).save(data, "JPEG", quality=QUALITY)
+    picture.save(data, "JPEG", quality=QUALITY)
     return data.getvalue()

@@ -1,6 +1,7 @@
 """The second, larger pass of image.generate: each picture of the first is enlarged and its details painted anew."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -12,16 +13,19 @@ from studio.sdk.operation import JobContext
 from .families import size_for
 from .guides import guided
 from .layout import pixels_a_latent
-from .painting import Finished, Plan, paint
-from .parts_of_job import Part
+from .painting import Finished, Place, Plan, Wanted, paint
 from .saving import save_picture
+from .steps import read_start
 
 LATENT = ("sd15", "sd2", "sdxl")
 """Families whose image-to-image pipelines take latents in place of a picture."""
 
 
 class Second:
-    """Both passes of one job. A picture that was stopped in the first pass is saved as it was."""
+    """Both passes of one job. A picture that was stopped in the first pass is saved as it was.
+
+    Both can be gone on from: from a step of the second one, the first is not painted again.
+    """
 
     def __init__(self, params: Any, ctx: JobContext, loaded: Any):
         self._params, self._ctx, self._loaded = params, ctx, loaded
@@ -30,32 +34,56 @@ class Second:
         params, ctx = self._params, self._ctx
         if params.hires_by == "latent" and self._loaded.family.id not in LATENT:
             ctx.note(hires=f"{self._loaded.family.title} takes no latents here: its pixels were enlarged.")
-        width, height = self._larger(first)
-        steps = params.hires_steps or params.steps
+        size = self._larger(first)
+        if first.start_latents is not None and read_start(first.start_latents).mark.before:
+            # What the enlarged picture was like is in the latents.
+            blank = Image.new("RGB", size)
+            self._paint_second(first, first.items[0], blank, blank, Place(), first.start_latents)
+            return
+        steps, count = self._steps, len(first.items)
         share = max(1, min(steps, int(steps * params.hires_strength)))
-        count = len(first.items)
-        whole = count * (first.steps + share)
+        each = share * size[0] * size[1]  # the work of one picture
+        name = "pass" if count == 1 else "round"
         made: list[Finished] = []
-        paint(self._loaded, Part(ctx, 0, whole), first, lambda done: self._after_first(done, made))
-        for place, done in enumerate(made):
+        first = replace(first, place=Place(0, each * count, 0, count, name))
+        before = paint(self._loaded, ctx, first, lambda done: self._after_first(done, made))
+        for at, done in enumerate(made):
             wanted = next(item for item in first.items if item.number == done.number)
-            picture, given = self._enlarged(done, width, height)
-            with guided(self._loaded, ctx, params, width, height, picture) as guides:
-                plan = replace(
-                    first,
-                    use=guides.use("image"),
-                    width=width,
-                    height=height,
-                    steps=steps,
-                    items=(wanted,),
-                    call={**guides.call, "image": given, "strength": params.hires_strength},
-                    parts=guides.parts,
-                    start_latents=None,
-                    steering=tuple(replace_item(first.steering, wanted.number)),
-                    steps_before=first.steps,
-                )
-                before = count * first.steps + place * share
-                paint(self._loaded, Part(ctx, before, whole), plan, self._save)
+            behind = first.steps * first.width * first.height * count + each * at
+            place = Place(behind, each * (len(made) - at - 1), before + at, len(made) - at - 1, name)
+            self._paint_second(first, wanted, *self._enlarged(done, *size), place)
+
+    @property
+    def _steps(self) -> int:
+        return self._params.hires_steps or self._params.steps
+
+    def _paint_second(
+        self,
+        first: Plan,
+        wanted: Wanted,
+        picture: Image.Image,
+        given: Image.Image | Tensor,
+        place: Place,
+        start: Path | None = None,
+    ) -> None:
+        """picture: the enlarged one, for the guides. given: the same, or its latents, to begin with."""
+        width, height = picture.size
+        with guided(self._loaded, self._ctx, self._params, width, height, picture) as guides:
+            plan = replace(
+                first,
+                use=guides.use("image"),
+                width=width,
+                height=height,
+                steps=self._steps,
+                items=(wanted,),
+                call={**guides.call, "image": given, "strength": self._params.hires_strength},
+                parts=guides.parts,
+                start_latents=start,
+                steering=tuple(replace_item(first.steering, wanted.number)),
+                steps_before=first.steps,
+                place=place,
+            )
+            paint(self._loaded, self._ctx, plan, self._save)
 
     def _larger(self, first: Plan) -> tuple[int, int]:
         """The larger size, as near to what was asked as the model can paint."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from studio.kit.results import JobResult, JobResults, plural, rate_words, state_words
+from studio.kit.results import JobResult, JobResults, going, plural, state_words
 from studio.sdk.artifact import Recipe
 
 BESIDE = 1000
@@ -222,9 +222,7 @@ class Batches(JobResults[Batch]):
 
 def status(batch: Batch) -> str:
     """What is going on, or how it ended, in one line for a person."""
-    progress = batch.progress
-    parts = (_count(progress), rate_words(progress.get("rate"), str(progress.get("unit") or "it")), _left(progress))
-    if words := state_words(batch, " · ".join(part for part in parts if part)):
+    if words := state_words(batch, going(batch.progress)):
         return words
     ending = ["Stopped"] if batch.state == "cancelled" else []
     ending.append(plural(len(batch.shown), "picture") if batch.shown else "No picture was saved")
@@ -235,24 +233,6 @@ def status(batch: Batch) -> str:
     if isinstance(seconds, int | float):
         ending.append(f"{seconds:.1f} s")
     return " · ".join(ending)
-
-
-def _count(progress: dict[str, Any]) -> str:
-    done, total = progress.get("done"), progress.get("total")
-    if not isinstance(done, int):
-        return ""
-    return f"{done:,} of {plural(total, 'step')}" if total else plural(done, "step")
-
-
-def _left(progress: dict[str, Any]) -> str:
-    """The time until the end, as 0:05 or 1:02:03."""
-    done, total, rate = progress.get("done"), progress.get("total"), progress.get("rate")
-    if not total or not isinstance(rate, int | float) or rate <= 0 or not isinstance(done, int):
-        return ""
-    seconds = round(max(0, total - done) / rate)
-    hours, minutes = seconds // 3600, seconds // 60 % 60
-    clock = f"{hours}:{minutes:02d}:{seconds % 60:02d}" if hours else f"{minutes}:{seconds % 60:02d}"
-    return f"{clock} left"
 
 
 def ignored(batch: Batch) -> str:

@@ -78,16 +78,16 @@ class BranchSheet(QFrame):
 
     def show_step(self, step: Step | None) -> None:
         self._step = step
-        usable = step is not None and bool(step.latents)
+        usable = step is not None and step.usable
         self.go.setEnabled(usable)
-        self.go.setText(f"Go on from step {step.number}" if step is not None and usable else "Go on from a step")
+        self.go.setText(f"Go on from {step.name}" if step is not None and usable else "Go on from a step")
         words = "" if usable else "Choose a step with the slider."
         if step is not None and not usable:
             words = "Of this step only the picture was kept; choose another one."
         self.why.setText(words)
 
     def go_on(self) -> None:
-        if self._step is None or not self._step.latents or any(row.problem for row in self.rows.values()):
+        if self._step is None or not self._step.usable or any(row.problem for row in self.rows.values()):
             return
         fields = {name: row.control.value() for name, row in self.rows.items()}
         self.wanted.emit(branch_params(self._params, self._step, {"prompt": self.prompt.value(), **fields}))
@@ -102,7 +102,17 @@ class BranchSheet(QFrame):
 
 
 def branch_params(params: dict[str, Any], step: Step, changed: dict[str, Any]) -> dict[str, Any]:
-    """What `image.generate` is asked for to go on from `step`: one picture, no second pass, nothing steered."""
-    kept = {name: value for name, value in params.items() if name in Generate.model_fields}
-    fixed = {"count": 1, "at_once": 0, "hires": 1.0, "expanded": [], "steering": [], "start_latents": step.latents}
-    return {**kept, **changed, **fixed}
+    """What the picture's operation is asked for to go on from `step`: this picture alone, and nothing steered.
+
+    Everything else stays: picture and mask, crop and blend, a second pass. A prompt that was left as it is stays what
+    its choices came to.
+    """
+    drawn = params.get("expanded") or []
+    if drawn and drawn[0] == changed["prompt"]:
+        changed = {**changed, "prompt": params.get("prompt", "")}
+        drawn = drawn[:1]
+    else:
+        drawn = []
+    begin = {"painted": [{"picture": tile} for tile in step.tiles]} if step.tiles else {"start_latents": step.latents}
+    fixed = {"count": 1, "at_once": 0, "expanded": drawn, "steering": []}
+    return {**params, **changed, **{name: value for name, value in fixed.items() if name in params}, **begin}

@@ -12,6 +12,7 @@ from studio.kit.results import about
 from studio.kit.surface import Words, label, tool_button
 from studio.kit.theme import Theme
 from studio.kit.thumbs import Thumbs
+from studio.sdk.progress import share
 
 from .sampler_names import A1111_SAMPLERS
 from .ui_batches import Batch, Picture, ignored, status
@@ -155,10 +156,9 @@ class BatchCard(QFrame):
 
     def _show_progress(self, batch: Batch) -> None:
         self.bar.setVisible(batch.working)
-        total = batch.progress.get("total")
-        self.bar.setRange(0, int(total or 0))
-        if total:
-            self.bar.setValue(int(batch.progress.get("done") or 0))
+        part = share(batch.progress)
+        self.bar.setRange(0, 0 if part is None else 1000)
+        self.bar.setValue(round(1000 * (part or 0)))
 
     def _show_error(self, batch: Batch) -> None:
         error = batch.error if batch.state in ("failed", "queued", "cancelled") else None

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from studio.kit.results import plural, rate_words, state_words
+from studio.kit.results import going, plural, state_words
 
 from . import ui_words
 from .ui_batches import Batch, Batches, Picture
@@ -79,11 +79,7 @@ def facts(batch: Batch, title: str) -> list[str]:
 
 def status(batch: Batch) -> str:
     """What is going on, or how it ended, in one line for a person."""
-    progress = batch.progress
-    done, total = progress.get("done"), progress.get("total")
-    count = f"Step {done:,} of {total:,}" if isinstance(done, int) and total else ""
-    rate = rate_words(progress.get("rate"), str(progress.get("unit") or "it"))
-    if words := state_words(batch, " · ".join(part for part in (count, rate) if part)):
+    if words := state_words(batch, going(batch.progress)):
         return words
     if not batch.shown:
         return "Stopped" if batch.state == "cancelled" else "No clip was saved"

@@ -187,7 +187,10 @@ class Deeds(ResultDeeds[Batch]):
         values = {**batch.params, "seed": batch.seed_of(picture)}
         if "count" in values:
             values["count"] = 1
-        return values
+        prompts = [picture.facts["prompt"]] if "prompt" in picture.facts else values.get("expanded") or []
+        if "expanded" in values and len(prompts) > 1:
+            prompts = prompts[picture.item : picture.item + 1]
+        return {**values, "expanded": prompts} if prompts and "expanded" in values else values
 
     @staticmethod
     def _of(batch: Batch, values: dict[str, Any]) -> dict[str, Any]:

@@ -116,8 +116,7 @@ class Pages(QObject):
         self.view(id, number)
         viewer = self._ui.viewer
         if not viewer.scrubber.has_steps():
-            words = "They come with the first steps." if not found[0].ended else "They were cleared to make room."
-            self._session.notify("There are no steps of this picture to go on from", words)
+            self._session.notify("There are no steps of this picture to go on from", _why_none(*found))
             return
         viewer.branch(self._deeds.settings(*found))
 
@@ -130,7 +129,8 @@ class Pages(QObject):
         self._ui.viewer.close_branch()
         self.back()
         self._ui.grid.go_to_newest()
-        self._deeds.ask("image.generate", params, parents)
+        if found is not None:
+            self._deeds.ask(found[0].operation, params, parents)
 
     # two pictures ----------------------------------------------------------------------------
 
@@ -187,3 +187,14 @@ class Pages(QObject):
         self._ui.show_page()
         if was is viewer:
             self._ui.grid.reveal(viewer.batch, viewer.number, focus=inside)
+
+
+def _why_none(batch: Batch, picture: Picture) -> str:
+    """Why there are no steps of a picture, as a sentence."""
+    if not picture.path:
+        return "They come with the first steps."
+    if batch.operation == "image.map" or batch.params.get("refine") == 0:
+        return "It was not painted in steps."
+    if batch.operation == "image.upscale" and picture.facts.get("tiles") == 1:
+        return "It was painted in one tile."
+    return "They were cleared to make room."

@@ -10,16 +10,29 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 from studio.kit.controls.number import StillSlider
 from studio.kit.surface import label, name
 
-NAMED = re.compile(r"(\d+)-(\d+)\.(jpg|safetensors)")
+NAMED = re.compile(r"(\d+)-(\d+)\.(jpg|safetensors|png)")
 
 
 @dataclass(frozen=True)
 class Step:
-    """`number` steps are done. latents: what painting can go on from, "" when they were not kept."""
+    """`number` steps are done. picture: what it was like, or a step before it, which is not shown more often than that.
+
+    latents: what painting can go on from, "" when they were not kept. tiles: of a picture that is painted in tiles,
+    those that are done, which it can go on from as well.
+    """
 
     number: int
     picture: str
     latents: str
+    tiles: tuple[str, ...] = ()
+
+    @property
+    def usable(self) -> bool:
+        return bool(self.latents or self.tiles)
+
+    @property
+    def name(self) -> str:
+        return f"{'tile' if self.tiles else 'step'} {self.number}"
 
 
 def steps_of(steps: Path, job: str, picture: int) -> list[Step]:
@@ -32,7 +45,14 @@ def steps_of(steps: Path, job: str, picture: int) -> list[Step]:
         named = NAMED.fullmatch(path.name)
         if named and int(named[1]) == picture:
             found.setdefault(int(named[2]), {})[named[3]] = str(path)
-    return [Step(number, f.get("jpg", ""), f.get("safetensors", "")) for number, f in sorted(found.items())]
+    listed: list[Step] = []
+    seen, tiles = next((f["jpg"] for _, f in sorted(found.items()) if "jpg" in f), ""), []
+    for number, files in sorted(found.items()):
+        seen = files.get("jpg", seen)
+        tiles += [files["png"]] if "png" in files else []
+        whole = len(tiles) == number  # none of them is missing
+        listed.append(Step(number, seen, files.get("safetensors", ""), tuple(tiles) if whole else ()))
+    return listed
 
 
 class StepScrubber(QWidget):
@@ -93,13 +113,13 @@ class StepScrubber(QWidget):
 
     def choose_middle(self) -> None:
         """The step half-way: where a branch may still change much."""
-        usable = [at for at, step in enumerate(self._steps) if step.latents]
+        usable = [at for at, step in enumerate(self._steps) if step.usable]
         if usable:
             self.slider.setValue(usable[len(usable) // 2])
 
     def _say(self) -> None:
         step = self.step()
-        self.words.setText(self._end if step is None else f"After step {step.number}")
+        self.words.setText(self._end if step is None else f"After {step.name}")
         self.slider.setAccessibleDescription(self.words.text())
 
     def _on_value(self, _value: int) -> None:

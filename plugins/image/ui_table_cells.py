@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from studio.sdk.params import Params
+from studio.sdk.progress import place, share
 
 from .axes import Cell, Chosen, Values, axes, cell, places
 
@@ -49,14 +50,14 @@ class State:
     @property
     def share(self) -> float:
         """How much of it is done, 0 to 1."""
-        total = self.progress.get("total") or 0
-        return min(1.0, (self.progress.get("done") or 0) / total) if total and self.state in RUNS else 0.0
+        return (share(self.progress) or 0.0) if self.state in RUNS else 0.0
 
     def words(self) -> str:
         if self.state == "failed" and self.error:
             return str(self.error.get("title") or WORDS["failed"])
         if self.state in RUNS and self.progress.get("total"):
-            return f"Step {self.progress.get('done', 0)} of {self.progress['total']}"
+            at = place(self.progress)
+            return at[:1].upper() + at[1:]
         return WORDS.get(self.state, self.state)
 
     def settings(self) -> Values:

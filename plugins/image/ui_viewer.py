@@ -102,7 +102,7 @@ class Viewer(LargePage):
         """The step that is chosen, else the file, else the newest preview."""
         step = self.scrubber.step()
         if step is not None:
-            self._show_file(step.picture)
+            self._show_step(step)
         elif picture.path and not picture.gone:
             if self._shown is None and picture.frame:
                 self._show_frame(picture.frame)
@@ -111,6 +111,13 @@ class Viewer(LargePage):
             self._show_frame(picture.frame)
         else:
             self.view.show_image(None, picture.gone or "Waiting for the first step")
+
+    def _show_step(self, step: Step) -> None:
+        if step.picture:
+            self._show_file(step.picture)
+        else:
+            self._shown = None
+            self.view.show_image(None, f"No picture was kept of {step.name}")
 
     def _show_frame(self, frame: bytes) -> None:
         if self._shown is frame:
@@ -135,6 +142,6 @@ class Viewer(LargePage):
     def _on_step(self, step: Step | None) -> None:
         self.sheet.show_step(step)
         if step is not None:
-            self._show_file(step.picture)
+            self._show_step(step)
         else:
             self.asked.emit("refresh", self.batch, self.number)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
 from studio.errors import StudioError
+from studio.sdk import progress
 
 
 def size(count: float) -> str:
@@ -80,16 +81,14 @@ def lines(pairs: Iterable[tuple[str, object]]) -> str:
 
 
 def progress_text(data: dict[str, Any]) -> str:
-    """ "14/80 · 41.2 tok/s · 0:02 left" from a progress event, or the name of its stage."""
+    """ "picture 2/4 · 14/80 · 41.2 tok/s · 0:02 left" from a progress event, or the name of its stage."""
     done, total, rate, unit = data.get("done") or 0, data.get("total"), data.get("rate"), data.get("unit") or "it"
     if data.get("stage") and not done:
         return str(data["stage"]) + (f" {done}/{total}" if total else "")
-    parts = [f"{done}/{total}" if total else f"{done} {unit}"]
+    parts = [progress.brief(data) or f"{done} {unit}"]
     if rate:
-        parts.append(f"{rate:.1f} {unit}/s")
-        if total and total > done:
-            parts.append(f"{span((total - done) / rate)} left")
-    return " · ".join(parts)
+        parts += [f"{rate:.1f} {unit}/s", progress.left_words(data) if progress.left_s(data) else ""]
+    return " · ".join(part for part in parts if part)
 
 
 class StatusLine:

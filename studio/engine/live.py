@@ -57,7 +57,13 @@ class Live:
             "unit": message.unit,
             "stage": message.stage,
         }
-        if message.total and message.rate:
+        if message.rounds > 1:
+            shown.progress |= {"round": message.round, "rounds": message.rounds, "name": message.name}
+        if message.share is not None:
+            shown.progress["share"] = message.share
+        if message.left is not None:
+            shown.progress["eta_s"] = message.left
+        elif message.total and message.rate and message.share is None:
             shown.progress["eta_s"] = max(0.0, (message.total - message.done) / message.rate)
         return shown.progress
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from studio.kit.turns import ON_WORKER, WAITS, waiting
+from studio.sdk.progress import left_words, place
 
 WAITING = frozenset({"queued", "paused"})
 ENDED = frozenset({"finished", "failed", "cancelled"})
@@ -209,6 +210,13 @@ def _stage(progress: dict[str, Any]) -> str:
     if total:
         return f"{stage.rstrip('…. ')} {done or 0:,} of {total:,}"
     return stage
+
+
+def going(progress: dict[str, Any]) -> str:
+    """ "Picture 2 of 4 · step 8 of 30 · 2.0 it/s · 0:11 left", as much of it as is known."""
+    at = place(progress)
+    rate = rate_words(progress.get("rate"), str(progress.get("unit") or "it"))
+    return " · ".join(part for part in (at[:1].upper() + at[1:], rate, left_words(progress)) if part)
 
 
 def rate_words(rate: Any, unit: str) -> str:

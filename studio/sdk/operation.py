@@ -54,6 +54,15 @@ class Estimate:
         return self.weights + self.working
 
 
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Which of a job's rounds it is in: number `at`, from 1, of `of`. name: what a round is, "picture", "tile"."""
+
+    at: int
+    of: int
+    name: str = "round"
+
+
 class Models(Protocol):
     """The worker's resident models."""
 
@@ -95,9 +104,13 @@ class JobContext(Protocol):
         rate: float | None = None,
         unit: str = "it",
         preview: bytes | Sequence[bytes] | None = None,
+        round: Round | None = None,
+        work: tuple[float, float] | None = None,
     ) -> None:
         """One step boundary: reports progress, then waits for the device's baton if it went elsewhere.
 
+        done, total: what a person counts; of a job that goes through its steps several times, those of this `round`.
+        work: what is done of the whole job and what is still to do, in any unit, where rounds are not equally long.
         rate: units per second, measured by the caller, or None to let the worker measure.
         preview: a small encoded picture (bytes) shown while the job runs; of a job that makes several, one for
         each, b"" where there is nothing to show.
@@ -143,8 +156,13 @@ class JobContext(Protocol):
         """Facts for the recipe: stop reason, tokens, speed, the memory rung that was used."""
         ...
 
-    def save_text(self, text: str, *, media: str = "text/markdown") -> Artifact:
-        """Writes a text result with its recipe; on disk before this returns."""
+    def save_text(
+        self, text: str, *, media: str = "text/markdown", params: dict[str, Any] | None = None
+    ) -> Artifact:
+        """Writes a text result with its recipe; on disk before this returns.
+
+        params: values that this result's recipe has instead of the job's.
+        """
         ...
 
     def save_file(

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from studio.kit.turns import ON_WORKER
+from studio.sdk.progress import brief, left_words, many
 from studio.wire.messages import Event
 
 
@@ -83,42 +84,17 @@ def title_of(job: dict[str, Any]) -> str:
 
 
 def counted(progress: dict[str, Any]) -> str:
-    """ "14/30 · 3.2 it/s · 0:05 left", as much of it as is known."""
+    """ "picture 2/4 · 14/30 · 3.2 it/s · 0:05 left", as much of it as is known."""
     done, total, rate, unit = (progress.get(key) for key in ("done", "total", "rate", "unit"))
     stage = str(progress.get("stage") or "")
     if stage:
         return f"{stage} {done:,}/{total:,}" if total and done is not None else stage
-    parts = []
-    if total:
-        parts.append(f"{done or 0:,}/{total:,}")
-    elif done:
-        parts.append(f"{done:,} {_many(unit)}".strip())
+    parts = [brief(progress)]
     if rate:
-        parts.append(f"{rate:,.0f} {_many(unit) or 'it'}/s" if rate >= 100 else f"{rate:.1f} {_many(unit) or 'it'}/s")
-        if total:
-            parts.append(f"{clock((total - (done or 0)) / rate)} left")
-    return " · ".join(parts)
-
-
-def _many(unit: Any) -> str:
-    """ "token" as "tokens"; abbreviations ("it", "MB") stay."""
-    words = str(unit or "")
-    return f"{words}s" if len(words) > 2 and words.islower() and not words.endswith("s") else words
-
-
-def fraction(progress: dict[str, Any]) -> float | None:
-    """How much is done, 0 to 1; None when nobody knows."""
-    done, total = progress.get("done"), progress.get("total")
-    if not total:
-        return None
-    return min(1.0, max(0.0, (done or 0) / total))
-
-
-def clock(seconds: float) -> str:
-    """0:05, 12:40, 3:05:00."""
-    whole = max(0, round(seconds))
-    hours, minutes = divmod(whole // 60, 60)
-    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+        words = many(str(unit or "it"))
+        parts.append(f"{rate:,.0f} {words}/s" if rate >= 100 else f"{rate:.1f} {words}/s")
+    parts.append(left_words(progress))
+    return " · ".join(part for part in parts if part)
 
 
 def memory_words(memory: dict[str, Any]) -> str:

@@ -28,7 +28,8 @@ from studio.kit.panel import EventLike, Panel
 from studio.kit.surface import label
 from studio.sdk.artifact import Recipe
 from studio.sdk.manifest import OperationEntry, PanelEntry
-from studio.ui.activity import counted, fraction, title_of
+from studio.sdk.progress import share
+from studio.ui.activity import counted, title_of
 from studio.ui.queue_rows import STATE_WORDS
 
 ENDED = frozenset({"finished", "failed", "cancelled"})
@@ -238,7 +239,7 @@ class GenericPanel(Panel):
         parts += [str(artifact.get("path", "")) for artifact in job.get("artifacts") or ()]
         self._state.setText(" · ".join(part for part in parts if part))
         self._bar.setVisible(job["state"] not in ENDED and job["state"] != "queued")
-        part = fraction(progress)
+        part = share(progress)
         self._bar.setRange(0, 1000 if part is not None else 0)
         self._bar.setValue(round(1000 * (part or 0)))
 

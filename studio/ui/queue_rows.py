@@ -8,7 +8,8 @@ from PySide6.QtGui import QColor, QPainter, QPalette
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QWidget
 
 from studio.kit.turns import WAITS
-from studio.ui.activity import counted, fraction, title_of
+from studio.sdk.progress import share
+from studio.ui.activity import counted, title_of
 from studio.ui.queue_commands import PRIORITIES
 from studio.ui.queue_model import JOB
 
@@ -74,7 +75,7 @@ class JobDelegate(QStyledItemDelegate):
         if at_work:
             text.setRight(text.right() - BAR - 12)
             bar = QRect(text.right() + 12, whole.center().y() - 3, BAR, 6)
-            self._bar(painter, QStyle.visualRect(option.direction, whole, bar), fraction(progress), option.palette)
+            self._bar(painter, QStyle.visualRect(option.direction, whole, bar), share(progress), option.palette)
         mark = QStyle.visualRect(option.direction, whole, mark)
         text = QStyle.visualRect(option.direction, whole, text)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)

@@ -7,7 +7,8 @@ from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QToolButton, QWidget
 
 from studio.errors import StudioError
-from studio.ui.activity import Activity, counted, fraction, memory_words, title_of
+from studio.sdk.progress import share
+from studio.ui.activity import Activity, counted, memory_words, title_of
 from studio.ui.connection import EngineState
 from studio.wire.messages import Event
 
@@ -128,7 +129,7 @@ class ActivityStrip(QWidget):
         self._counts.setToolTip(self._reason)
         self._counts.setText(counted(progress) if job else self._reason)
         self._bar.setVisible(job is not None)
-        part = fraction(progress)
+        part = share(progress)
         self._bar.setRange(0, STEPS if part is not None else 0)
         if part is not None:
             self._bar.setValue(round(STEPS * part))

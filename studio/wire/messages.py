@@ -22,7 +22,7 @@ class Message:
 @dataclass(slots=True)
 class Run(Message):
     """Run a job. `folder`: where artifacts go. `receipt`: file written once when the job is complete.
-    data: the data folder, in which inputs and steps lie.
+    data: the data folder, in which inputs and steps lie. device: whether it waits for the device.
 
     backend: {"folder": plugin folder, "package": its package, "target": "module:Class", "needs": [[package, folder] of
     the plugins it imports from]}; params likewise.
@@ -41,6 +41,7 @@ class Run(Message):
     rank: int = 0
     attempt: int = 1
     data: str = ""
+    device: bool = True
     frames: list[bytes] = field(default_factory=list)
 
 
@@ -118,7 +119,11 @@ class Running(Message):
 
 @dataclass(slots=True)
 class Progress(Message):
-    """`stage` names what is going on before the first step; then done/total/rate count."""
+    """`stage` names what is going on before the first step; then done/total/rate count.
+
+    Of a job of several rounds they count in the present one, number `round` of `rounds`, each a `name`. share: of the
+    whole job's work, 0 to 1; left: seconds until its end. None where done and total say it.
+    """
 
     job: str
     done: int = 0
@@ -126,6 +131,11 @@ class Progress(Message):
     rate: float | None = None
     unit: str = "it"
     stage: str = ""
+    round: int = 0
+    rounds: int = 0
+    name: str = ""
+    share: float | None = None
+    left: float | None = None
     frames: list[bytes] = field(default_factory=list)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from studio.library import inputs, writer
 from studio.sdk.artifact import Artifact, Kind, Recipe
+from studio.sdk.operation import Round
 from studio.wire.messages import Progress, Run, Saved
 from studio.worker import provenance
 from studio.worker.baton import Baton, Turn
@@ -53,7 +54,9 @@ class WorkerContext:
         self._folder = Path(run.folder)
         self._recipe = Recipe.model_validate({**run.recipe, "operation": run.operation, "job": run.job})
         self._around: list[_Around] = []
-        self._speed = _Speed()
+        self._computes = run.device
+        self._speed, self._pace = _Speed(), _Speed()
+        self._last, self._steps = (0, 0), 0
         self._numbers = 0
 
     def step(
@@ -64,19 +67,49 @@ class WorkerContext:
         rate: float | None = None,
         unit: str = "it",
         preview: bytes | Sequence[bytes] | None = None,
+        round: Round | None = None,
+        work: tuple[float, float] | None = None,
     ) -> None:
-        measured = self._speed.at(done) if rate is None else float(rate)
+        measured = self._speed.at(self._through(done, round)) if rate is None else float(rate)
         if measured is not None and not math.isfinite(measured):
             measured = None
         message = Progress(self.job, int(done), None if total is None else int(total), measured, unit)
+        self._tell_whole(message, round, work)
         pictures = [preview] if isinstance(preview, bytes | bytearray | memoryview) else preview or ()
         self._outbox.progress(message, [bytes(picture) for picture in pictures])
         self.check()
 
+    def _through(self, done: int, round: Round | None) -> int:
+        """Steps that were done through all rounds, of which one may have been left before its end."""
+        at = round.at if round else 0
+        before, self._last = self._last, (at, done)
+        if at != before[0]:
+            self._steps += done
+        else:
+            self._steps = self._steps + done - before[1] if done >= before[1] else done
+        return self._steps
+
+    def _tell_whole(self, message: Progress, round: Round | None, work: tuple[float, float] | None) -> None:
+        """What a job of several rounds says of the whole of it."""
+        if round is not None and round.of > 1:
+            message.round, message.rounds, message.name = round.at, round.of, round.name
+            if work is None and message.total:
+                behind = (round.at - 1) * message.total + message.done
+                work = behind, round.of * message.total - behind
+        if work is not None and all(map(math.isfinite, work)) and sum(work) > 0:
+            message.share = min(1.0, max(0.0, work[0] / sum(work)))
+            pace = self._pace.at(work[0])
+            message.left = max(0.0, work[1]) / pace if pace else None
+
     def check(self) -> None:
+        if not self._computes:
+            self._baton.pause_here(self._turn)
+            return
         began = time.monotonic()
         self._baton.boundary(self._turn, self._leave_all, self._enter_all)
-        self._speed.waited += time.monotonic() - began
+        waited = time.monotonic() - began
+        self._speed.waited += waited
+        self._pace.waited += waited
 
     def alive(self) -> None:
         self._turn.check()
@@ -109,8 +142,11 @@ class WorkerContext:
     def note(self, **facts: Any) -> None:
         self.facts.update(provenance.plain(facts))
 
-    def save_text(self, text: str, *, media: str = "text/markdown") -> Artifact:
+    def save_text(
+        self, text: str, *, media: str = "text/markdown", params: dict[str, Any] | None = None
+    ) -> Artifact:
         recipe = self._complete()
+        recipe = recipe.model_copy(update={"params": {**recipe.params, **provenance.plain(params or {})}})
         return self._keep(writer.publish_text(self._folder, recipe, text, stem=self._stem(), media=media), {})
 
     def save_file(
@@ -196,13 +232,13 @@ class _Around:
 
 
 class _Speed:
-    """Units per second over the last steps, without the time that other jobs had the device."""
+    """Units, or shares, per second over the last steps, without the time that other jobs had the device."""
 
     def __init__(self) -> None:
         self.waited = 0.0
-        self._seen: deque[tuple[float, int]] = deque(maxlen=WINDOW)
+        self._seen: deque[tuple[float, float]] = deque(maxlen=WINDOW)
 
-    def at(self, done: int) -> float | None:
+    def at(self, done: float) -> float | None:
         now = time.monotonic() - self.waited
         if self._seen and done < self._seen[-1][1]:
             self._seen.clear()

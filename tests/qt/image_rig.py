@@ -66,6 +66,15 @@ class ImageSession(FakeSession):
         latents.write_bytes(b"latents")
         return latents
 
+    def keep_tile(self, job: str, tile: int, preview: bool = True) -> str:
+        """A painted tile of an enlarged picture."""
+        folder = self.paths.steps / job
+        folder.mkdir(parents=True, exist_ok=True)
+        drawn(tile, 16).save(str(folder / f"0-{tile}.png"))
+        if preview:
+            drawn(tile, blur=True).save(str(folder / f"0-{tile}.jpg"))
+        return str(folder / f"0-{tile}.png")
+
     def save(self, job: str, number: int, step: int, **facts: Any) -> str:
         """A picture is saved while the job goes on: stopped after `step`, unless `facts` say that it went on."""
         before = self.engine.live[job].setdefault("artifacts", [])

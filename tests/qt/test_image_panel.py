@@ -40,7 +40,7 @@ def test_a_waiting_batch_takes_no_room_and_a_running_one_shows_every_picture(ses
     session.engine.running(job)
     assert len(card(panel, job).tiles) == 3
     session.paint(job, 14, 30, 3, rate=2.0)
-    assert card(panel, job).state.text() == "14 of 30 steps · 2.0 it/s · 0:08 left"
+    assert card(panel, job).state.text() == "Step 14 of 30 · 2.0 it/s · 0:08 left"
     assert all(tile.pixmap() is not None for tile in card(panel, job).tiles.values())
 
 

@@ -1,6 +1,7 @@
 """In front of the results: one picture large with its steps, a branch from one of them, two pictures compared."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
@@ -95,6 +96,48 @@ def test_branch_goes_on_from_a_step_with_other_words(session, panel, qtbot):  # 
     assert (params["seed"], params["count"], params["steps"]) == (10, 1, 20)
     assert (params["sampler"], params["guidance"]) == ("ddim", 7.5)
     assert not panel.ui.viewer.isVisible() and panel.ui.foot.isVisible()
+
+
+def asked_for(session, operation: str, **params: Any) -> str:  # noqa: F811
+    """A finished job of another operation of this panel."""
+    request = {"operation": operation, "params": params, "origin": "image.panel"}
+    session.engine.do_submit("other", **request)
+    session.engine.start("other")
+    session.engine.running("other")
+    session.finish("other")
+    return "other"
+
+
+def test_a_branch_of_a_repainting_keeps_picture_mask_and_blend(session, panel):  # noqa: F811
+    job = asked_for(session, "image.inpaint", picture="/p.png", mask="/m.png", prompt="{a|b} fox", expanded=["a fox"],
+                    grow=7, feather=3, context=9, steps=20, seed=4)  # fmt: skip
+    latents = session.keep_step(job, 0, 8)
+    panel.deeds.act("branch", job, 0)
+    assert panel.ui.viewer.sheet.prompt.value() == "a fox"
+    panel.generate()
+    call = asked(session)
+    assert (call["operation"], call["params"]["start_latents"]) == ("image.inpaint", str(latents))
+    kept = {"picture": "/p.png", "mask": "/m.png", "grow": 7, "feather": 3, "context": 9, "seed": 4}
+    assert {name: call["params"][name] for name in kept} == kept
+    assert (call["params"]["prompt"], call["params"]["expanded"]) == ("{a|b} fox", ["a fox"]), "its words are the same"
+
+
+def test_a_branch_of_an_enlargement_keeps_the_tiles_that_are_painted(session, panel, qtbot):  # noqa: F811
+    job = asked_for(session, "image.upscale", picture="/p.png", prompt="a fox", scale=2, refine=0.4, seed=4)
+    tiles = [session.keep_tile(job, tile, preview=tile != 2) for tile in (1, 2, 3)]
+    panel.deeds.act("branch", job, 0)
+    viewer, sheet = panel.ui.viewer, panel.ui.viewer.sheet
+    assert sheet.go.text() == "Go on from tile 2" and viewer.scrubber.words.text() == "After tile 2"
+    qtbot.waitUntil(lambda: str(viewer._shown).endswith("0-1.jpg"))  # of the second one no picture was made
+    sheet.prompt.set_value("a ship")
+    panel.generate()
+    call = asked(session)
+    assert (call["operation"], call["params"]["prompt"]) == ("image.upscale", "a ship")
+    assert [tile["picture"] for tile in call["params"]["painted"]] == tiles[:2]
+    Path(tiles[0]).unlink()
+    panel.deeds.act("branch", job, 0)
+    viewer.scrubber.choose(3)
+    assert not sheet.go.isEnabled(), "the first one is missing"
 
 
 def test_a_running_picture_can_be_branched_and_new_steps_join_the_scrubber(session, panel):  # noqa: F811

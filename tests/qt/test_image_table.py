@@ -145,7 +145,7 @@ def test_cells_show_previews_and_then_their_pictures(rig, qtbot):
     jobs = rig.start(("steps", "5, 6"))
     rig.engine.start(jobs[0])
     rig.engine.running(jobs[0])
-    rig.engine.progress(jobs[0], done=2, total=5)
+    rig.engine.progress(jobs[0], done=2, total=5, unit="it")
     image, buffer = QImage(64, 64, QImage.Format.Format_RGB32), QBuffer()
     image.fill(QColor("#00ff00"))
     buffer.open(QBuffer.OpenModeFlag.WriteOnly)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from studio.ui.activity import Activity, clock, counted, fraction, memory_words, title_of
+from studio.sdk.progress import clock, share
+from studio.ui.activity import Activity, counted, memory_words, title_of
 from studio.ui.fuzzy import match, ranked
 from studio.wire.messages import Event
 
@@ -70,8 +71,8 @@ def test_progress_in_words(progress, words):
 
 def test_small_words():
     assert [clock(s) for s in (0, 5.4, 65, 3725)] == ["0:00", "0:05", "1:05", "1:02:05"]
-    assert fraction({"done": 5, "total": 4}) == 1.0
-    assert fraction({"done": 5}) is None
+    assert share({"done": 5, "total": 4}) == 1.0
+    assert share({"done": 5}) is None
     assert memory_words({"used": 11_200_000_000, "total": 24_000_000_000, "device": "cuda:0"}) == "GPU 11.2/24 GB"
     assert memory_words({"used": 500_000_000, "total": 8_000_000_000, "device": "cpu"}) == "RAM 0.5/8 GB"
     assert memory_words({}) == ""

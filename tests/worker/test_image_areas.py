@@ -60,7 +60,7 @@ def test_nothing_outside_the_mask_changes_whatever_the_numbers(w, h, x, y, side,
     size = areas.paint_size(box, 64, multiple)
     assert size[0] % multiple == 0 and size[1] % multiple == 0 and min(size) >= multiple
     area = areas.Area(picture, blend, box, size)
-    assert area.shown(1).size == area.mask().size == size
+    assert area.shown().size == area.mask().size == size
     result = np.asarray(area.put_back(Image.new("RGB", size, (255, 0, 0))))
     kept = blend == 0
     assert np.array_equal(result[kept], np.asarray(picture)[kept])
@@ -77,7 +77,7 @@ def test_the_model_sees_context_but_not_beyond_the_picture():
 @pytest.mark.parametrize("fill", ["original", "blur", "noise", "grey", "edge"])
 def test_fills_change_only_what_they_fill_and_repeat(fill):
     picture, where = noise(40, 30), square() > 127
-    first, second = (np.asarray(areas.filled(picture, where, fill, 7)) for _ in range(2))
+    first, second = (np.asarray(areas.filled(picture, where, fill)) for _ in range(2))
     assert np.array_equal(first, second)
     assert np.array_equal(first[~where], np.asarray(picture)[~where])
     assert np.array_equal(first, np.asarray(picture)) == (fill == "original")
@@ -85,9 +85,9 @@ def test_fills_change_only_what_they_fill_and_repeat(fill):
 
 def test_a_picture_is_extended_on_each_side():
     picture = noise(20, 10)
-    larger, new = areas.extended(picture, (8, 0, 16, 4), "edge", 0)
+    larger, new = areas.extended(picture, (8, 0, 16, 4), "edge")
     assert larger.size == (44, 14) and new.sum() == 44 * 14 - 200
     assert np.array_equal(np.asarray(larger)[0:10, 8:28], np.asarray(picture))
     assert np.array_equal(np.asarray(larger)[3, :8], np.asarray(picture)[3, :1].repeat(8, 0))
     with pytest.raises(StudioError):
-        areas.extended(picture, (0, 0, 0, 0), "edge", 0)
+        areas.extended(picture, (0, 0, 0, 0), "edge")

@@ -70,8 +70,10 @@ def test_a_second_pass_is_larger_and_counts_on(by: str, sd: Loaded, tmp_path: Pa
     ctx = Context(tmp_path)
     saved = generated(sd, ctx, count=2, hires=2, hires_by=by, hires_steps=4, at_once=1)
     assert [picture(one["path"]).size for one in saved] == [(128, 128), (128, 128)]
-    assert ctx.boundaries[-1] == (2 * (3 + 2), 2 * (3 + 2))
-    assert [done for done, _ in ctx.boundaries] == list(range(1, 11))
+    assert ctx.boundaries == [(1, 3), (2, 3), (3, 3)] * 2 + [(1, 2), (2, 2)] * 2
+    assert list(dict.fromkeys(ctx.rounds)) == [f"round {at}/4" for at in (1, 2, 3, 4)]
+    # Its pictures have four times the pixels: what both passes do is 2 * 3 and 2 * 2 * 4.
+    assert ctx.shares == pytest.approx([1 / 22, 2 / 22, 3 / 22, 4 / 22, 5 / 22, 6 / 22, 10 / 22, 14 / 22, 18 / 22, 1])
     assert [one["params"]["seed"] for one in saved] == [5, 6]
 
 

@@ -1,5 +1,6 @@
 """Repainting, extending, editing and enlarging through the backends, on tiny models."""
 
+import io
 from dataclasses import replace
 from typing import Any
 
@@ -9,10 +10,10 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from plugins.image import backend_areas, backend_upscale, upscalers
-from plugins.image.params import Inpaint, Outpaint
-from plugins.image.params_more import Edit, Upscale
+from plugins.image.params import Inpaint, Outpaint, Steered
+from plugins.image.params_more import Edit, Tile, Upscale
 from studio.errors import StudioError
-from studio.sdk.operation import ModelInfo
+from studio.sdk.operation import JobCancelled, ModelInfo
 from tests.image_rig import QUIET, Context, tiny
 
 pytestmark = [pytest.mark.worker, *QUIET]
@@ -145,9 +146,57 @@ def test_details_are_painted_anew_in_tiles_without_seams(sd15, files, tmp_path):
     assert found.shape == (144, 192, 3)
     tiles = ctx.saved[0]["facts"]["tiles"]
     assert tiles == 4 * 3
-    counts = [done for done, total in ctx.boundaries if total == tiles]
-    assert counts == sorted(counts) and counts[-1] == tiles, "one step of half of two for each tile"
-    assert ctx.previews and all(len(shown) == 1 for shown in ctx.previews)
+    assert set(ctx.boundaries) == {(1, 1)}, "one step of half of two for each tile"
+    assert list(dict.fromkeys(ctx.rounds)) == [f"tile {at}/12" for at in range(1, 13)]
+    assert ctx.shares == sorted(ctx.shares) and ctx.shares[-1] == 1
+    assert len(ctx.previews) == tiles and all(len(shown) == 1 for shown in ctx.previews)
+
+
+def test_previews_of_a_repainted_part_keep_what_is_around_it(sd15, files, tmp_path):
+    Image.new("RGB", (96, 72), (250, 10, 10)).save(files / "red.png")
+    ctx = Context(tmp_path, sd15)
+    run(backend_areas.Inpaint, inpaint(files, picture=str(files / "red.png"), grow=0, feather=0), ctx)
+    for (frame,) in ctx.previews:
+        with Image.open(io.BytesIO(frame)) as shown:
+            red, green, blue = shown.convert("RGB").getpixel((4, 4))
+            painted = np.asarray(shown.convert("RGB"))[: shown.height, shown.width // 2 : shown.width // 2 + 8]
+        assert red > 220 and green < 50 and blue < 50
+        assert painted.std() > 5, "and in the middle something else"
+
+
+def tiles_of(ctx, count):
+    return [{"picture": str(ctx.steps / f"0-{number}.png")} for number in range(1, count + 1)]
+
+
+def test_an_enlargement_is_stopped_saved_dropped_and_gone_on_from_after_any_tile(sd15, files, tmp_path):
+    asked = upscale(files, scale=2, refine=0.5, tile=64, overlap=16, steps=4, sampler="euler")
+    whole = Context(tmp_path, sd15)
+    (found,) = run(backend_upscale.Upscale, asked, whole)
+    branch = asked.model_copy(update={"painted": [Tile(**one) for one in tiles_of(whole, 5)]})
+    (again,) = run(backend_upscale.Upscale, branch, Context(tmp_path, sd15, job="branch"))
+    assert np.array_equal(again, found)
+    (other,) = run(
+        backend_upscale.Upscale, branch.model_copy(update={"prompt": "a ship"}), Context(tmp_path, sd15, job="other")
+    )
+    assert np.array_equal(other[:40], found[:40]) and not np.array_equal(other, found)
+    at = {step: [{"item": 0, "do": do}] for step, do in ((6, "save"), (12, "stop"))}
+    ctx = Context(tmp_path, sd15, job="stopped", orders=at)
+    first, last = run(backend_upscale.Upscale, asked, ctx)
+    told = [one["facts"] for one in ctx.saved]
+    assert [(fact["stopped_at"], fact.get("went_on", False)) for fact in told] == [(2, True), (4, False)]
+    assert first.shape == last.shape == found.shape and not np.array_equal(first, last)
+    once_more = asked.model_copy(update={"steering": [Steered(**one) for one in ctx.saved[1]["params"]["steering"]]})
+    (repeated,) = run(backend_upscale.Upscale, once_more, Context(tmp_path, sd15, job="repeated"))
+    assert np.array_equal(repeated, last)
+    dropped = Context(tmp_path, sd15, job="dropped", orders={6: [{"item": -1, "do": "drop"}]})
+    assert run(backend_upscale.Upscale, asked, dropped) == []
+    cancelled = Context(tmp_path, sd15, job="cancelled", stop=14)
+    with pytest.raises(JobCancelled):
+        run(backend_upscale.Upscale, asked, cancelled)
+    assert cancelled.saved[0]["facts"]["stopped_at"] == 4
+    with pytest.raises(StudioError) as refused:
+        run(backend_upscale.Upscale, branch.model_copy(update={"tile": 32}), Context(tmp_path, sd15, job="misfit"))
+    assert refused.value.code == "latents"
 
 
 def test_a_learned_upscaler_is_used_as_often_as_needed(sd15, files, tmp_path):

@@ -102,7 +102,7 @@ def test_the_same_travel_gives_the_same_bytes(models, tmp_path):
 def test_previews_show_the_newest_picture_alone(models, tmp_path):
     ctx = Context(tmp_path, models["sd15"])
     backend_clips.Travel().run(travel(at_once=2), ctx)
-    assert ctx.boundaries[-1] == (8, 8)
+    assert ctx.boundaries == [(1, 2), (2, 2)] * 2 and ctx.rounds[-1] == "frame 2/2"
     assert ctx.previews and all(len(frames) == 1 and frames[0] for frames in ctx.previews)
 
 

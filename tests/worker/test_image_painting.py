@@ -78,12 +78,12 @@ def test_a_picture_has_the_same_noise_in_any_batch(sd: Loaded, tmp_path: Path) -
 def test_every_step_is_told_once_and_kept_to_go_on_from(sd: Loaded, tmp_path: Path) -> None:
     ctx = Context(tmp_path)
     painted(sd, ctx, plan(1, 2, sampler="heun", at_once=1))
-    assert ctx.boundaries[-1] == (8, 8)
-    assert [done for done, _ in ctx.boundaries] == list(range(1, 9))
+    assert ctx.boundaries == [(1, 4), (2, 4), (3, 4), (4, 4)] * 2
+    assert ctx.rounds == ["picture 1/2"] * 4 + ["picture 2/2"] * 4 and ctx.shares == [at / 8 for at in range(1, 9)]
     names = sorted(path.name for path in ctx.steps.glob("*.safetensors"))
     assert names == [f"{number}-{step}.safetensors" for number in (0, 1) for step in (1, 2, 3)]
     assert (ctx.steps / "0-1.jpg").read_bytes()[:2] == b"\xff\xd8"
-    mark = read_start(ctx.steps / "1-2.safetensors")[1]
+    mark = read_start(ctx.steps / "1-2.safetensors").mark
     assert (mark.family, mark.step, mark.steps, mark.seed, mark.sampler) == ("sd15", 2, 4, 2, "heun")
 
 

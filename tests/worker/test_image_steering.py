@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from PIL import Image, ImageChops
+from PIL import Image
 
 from plugins.image.decoding import decode, in_float32
 from plugins.image.layout import Layout
@@ -16,6 +16,7 @@ from plugins.image.painting import Finished, paint
 from plugins.image.params import Steered
 from plugins.image.sampler_table import samplers_for, schedules_for
 from studio.errors import StudioError
+from studio.sdk.operation import JobCancelled
 from tests.image_rig import QUIET, Context, painted, plan, same, tiny
 from tests.text_context import Turns
 
@@ -52,7 +53,7 @@ def test_the_others_go_on_as_if_nothing_had_happened_when_pictures_leave(
     steered = painted(sd, ctx, wanted)
     assert [(one.number, one.facts.get("stopped_at")) for one in steered] == [(0, 2), (2, None)]
     assert torch.allclose(steered[1].latents, whole[2].latents, atol=1e-3)
-    assert ctx.boundaries[-1] == (18, 18)
+    assert ctx.boundaries == [(at, 6) for at in range(1, 7)] and set(ctx.rounds) == {"round 1/1"}
     assert not (ctx.steps / "1-5.safetensors").exists()
 
 
@@ -73,6 +74,16 @@ def test_steering_in_a_recipe_does_the_same_again(sd: Loaded, tmp_path: Path) ->
 def test_saving_leaves_the_picture_in_work(sd: Loaded, tmp_path: Path) -> None:
     done = painted(sd, Context(tmp_path, orders={1: order(1, "save")}), plan(1, 2))
     assert [(one.number, one.facts.get("stopped_at")) for one in done] == [(1, 1), (0, None), (1, None)]
+    assert [one.facts.get("went_on", False) for one in done] == [True, False, False]
+
+
+@pytest.mark.parametrize("may", [True, False])
+def test_a_cancelled_job_saves_what_there_is_where_it_may_compute(may: bool, sd: Loaded, tmp_path: Path) -> None:
+    ctx, done = Context(tmp_path, stop=3), list[Finished]()
+    ctx.may_finish = may
+    with pytest.raises(JobCancelled):
+        paint(sd, ctx, plan(1, 2), done.append)
+    assert [(one.number, one.facts["stopped_at"]) for one in done] == ([(0, 3), (1, 3)] if may else [])
 
 
 def test_pictures_that_have_not_begun_can_be_left_out(sd: Loaded, tmp_path: Path) -> None:
@@ -171,6 +182,7 @@ def test_memory_that_does_not_suffice_halves_the_batch(
     done = painted(sd, ctx, plan(1, 2, 3, 4))
     assert [one.number for one in done] == [0, 1, 2, 3]
     assert ctx.facts["rung"] == "1 at once"
+    assert ctx.rounds == [f"picture {at}/4" for at in (1, 2, 3, 4) for _ in range(4)] and ctx.shares[-1] == 1
     assert all(same(one.image, other.image) for one, other in zip(done, expected, strict=True))
     monkeypatch.setattr(unet, "forward", lambda *args, **more: (_ for _ in ()).throw(RuntimeError(SHORT)))
     with pytest.raises(StudioError, match="64 × 64") as refused:
@@ -252,18 +264,18 @@ def test_halves_that_overflow_are_decoded_in_float32(
     assert replace(layout, high=1).high == 1
 
 
-def test_a_repainted_batch_stays_whole_and_shows_only_who_stayed(sd: Loaded, tmp_path: Path) -> None:
-    """Its pipeline blends the old picture in at every step, so who leaves is painted on unseen."""
+def test_pictures_leave_a_repainted_batch_and_the_others_go_on_as_if_nothing_had_happened(
+    sd: Loaded, tmp_path: Path
+) -> None:
+    """Its pipeline blends the old picture in at every step: with the same noise as from the beginning."""
     call = {"image": Image.linear_gradient("L").convert("RGB").resize((64, 64)), "strength": 0.9}
     call["mask_image"] = Image.radial_gradient("L").resize((64, 64))
-    wanted = plan(1, 2, use="inpaint", call=call, sampler="euler")
-    whole = painted(sd, Context(tmp_path), wanted)
-    ctx = Context(tmp_path, orders={2: order(0, "stop")}, job="steered")
-    steered = painted(sd, ctx, wanted)
-    assert [(one.number, "stopped_at" in one.facts) for one in steered] == [(0, True), (1, False)]
-    assert torch.equal(steered[1].latents, whole[1].latents)
-    # Two pictures decoded together round otherwise than one alone.
-    apart = ImageChops.difference(steered[1].image, whole[1].image).getextrema()
-    assert max(high for _, high in apart) <= 1
+    for sampler in ("euler-a", "dpmpp-2m"):
+        wanted = plan(1, 2, 3, use="inpaint", call=call, sampler=sampler, steps=6)
+        whole = painted(sd, Context(tmp_path), wanted)
+        ctx = Context(tmp_path, orders={2: order(0, "stop"), 3: order(1, "drop")}, job=f"steered-{sampler}")
+        steered = painted(sd, ctx, wanted)
+        assert [(one.number, "stopped_at" in one.facts) for one in steered] == [(0, True), (2, False)]
+        assert torch.allclose(steered[1].latents, whole[2].latents, atol=1e-3)
+        assert (ctx.steps / "0-3.safetensors").exists() and not (ctx.steps / "1-5.safetensors").exists()
     assert painted(sd, Context(tmp_path, orders={2: order(-1, "drop")}), wanted) == []
-    assert not (ctx.steps / "0-1.safetensors").exists()
