@@ -30,7 +30,7 @@ class DiffText(StreamText):
         rows += [(" ", line) for line in hunk.after]
         more = len(rows) - SHOWN_LINES
         self._signs = [sign for sign, _ in rows[:SHOWN_LINES]]
-        lines = [f"{sign} {line.rstrip(chr(10))}" for sign, line in rows[:SHOWN_LINES]]
+        lines = [f"{sign} {shown(line)}" for sign, line in rows[:SHOWN_LINES]]
         self.setAccessibleName("Change: - lines go, + lines come")
         self.show_text("\n".join([*lines, f"… {more:,} more lines"] if more > 0 else lines))
         theme.changed.connect(self._dress)
@@ -176,3 +176,8 @@ class ChangesView(QWidget):
         self.reject_all.setEnabled(open)
         if not open and self.proposal is not None:
             self.closed.emit()
+
+
+def shown(line: str) -> str:
+    """A line as it is shown: that the last one has no end is the whole change, sometimes."""
+    return line[:-1] if line.endswith("\n") else f"{line}  ⌁ no line end"

@@ -5,7 +5,7 @@ from typing import Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from studio.kit.error import ErrorView
 from studio.kit.plain import PlainEditor
@@ -64,9 +64,9 @@ class MessageCard(QFrame):
     def _build(self) -> None:
         head = QHBoxLayout()
         head.setSpacing(8)
-        for part in (self.who, self.state):
-            head.addWidget(part)
-        head.addStretch(1)
+        self.state.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)  # gives way, never widens
+        head.addWidget(self.who)
+        head.addWidget(self.state, 1)
         for part in (self.back, self._versions, self.on):
             head.addWidget(part)
         foot = QHBoxLayout()
@@ -105,6 +105,7 @@ class MessageCard(QFrame):
         self.id, self.role = node.id, node.role
         self.who.setText(WHO.get(node.role, node.role))
         self.state.setText(" · ".join(part for part in (node.model, state) if part))
+        self.state.setToolTip(self.state.text())
         if not self.text.compares:
             self.text.show_text(stream if working else node.content, plain=node.role != "assistant")
             if not working:
