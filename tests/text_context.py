@@ -77,6 +77,7 @@ class Context:
         self.stages: list[tuple[str, int | None, int | None]] = []
         self.facts: dict[str, Any] = {}
         self.saved: list[tuple[str, dict[str, Any]]] = []
+        self.own: list[dict[str, Any]] = []
         self.checks = 0
         self._stop, self._turns, self._cancelled = stop, turns, False
 
@@ -109,10 +110,13 @@ class Context:
     def note(self, **facts: Any) -> None:
         self.facts.update(facts)
 
-    def save_text(self, text: str, *, media: str = "text/markdown") -> Artifact:
+    def save_text(
+        self, text: str, *, media: str = "text/markdown", params: dict[str, Any] | None = None
+    ) -> Artifact:
         if not self._cancelled:
             self._maybe_cancel("save")
         self.saved.append((text, dict(self.facts)))
+        self.own.append(params or {})
         return Artifact(id=f"{self.job}-1", job=self.job, kind=Kind.TEXT, path="", size=0, sha256="")
 
     def save_file(self, suffix: str, kind: Kind, write: Callable[[Path], None], *, media: str) -> Artifact:

@@ -26,7 +26,8 @@ class Generate:
 
         def save(row: int, written: Written) -> None:
             ctx.note(prompt_chars=len(params.prompt), seed=seeds[row])
-            ctx.save_text(params.prompt + written.text)
+            # Each is what it would be alone, and its recipe makes it alone.
+            ctx.save_text(params.prompt + written.text, params={"seed": seeds[row], "count": 1})
 
         with ways(params, ctx) as how:
             write_several(

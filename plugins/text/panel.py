@@ -24,7 +24,7 @@ from .ui_actions import actions
 from .ui_card import ResultCard
 from .ui_deeds import OPERATION, Deeds
 from .ui_layout import TextLayout
-from .ui_results import Result, Results
+from .ui_results import Result, Results, Writing
 
 EXAMPLE = "Once upon a time there was a little tailor who"
 HISTORY = 200
@@ -118,7 +118,7 @@ class TextPanel(Panel):
                 result.progress = dict(event.data)
                 self.ui.work.touch(result.id)
             case "stream" if result := self.results.get(event.job):
-                if not result.append(int(event.data["at"]), str(event.data["text"])):
+                if not result.append(int(event.data["at"]), str(event.data["text"]), int(event.data.get("item", 0))):
                     self.session.spawn(self._catch_up(result.id))
                 self.ui.work.touch(result.id)
             case "queue":
@@ -166,25 +166,26 @@ class TextPanel(Panel):
         result = self.results.get(id)
         if result is None or not result.artifact:
             return
+        writing = result.writing
         try:
             item = await self.session.call("library.get", id=result.artifact)
         except StudioError as error:
-            result.gone = "" if fresh else f"The file of this result is gone. {error.title}."
+            writing.gone = "" if fresh else f"The file of this result is gone. {error.title}."
         else:
-            self._take_item(result, item)
+            self._take_item(writing, item)
         self.ui.work.touch(id, now=True)
 
     @staticmethod
-    def _take_item(result: Result, item: dict[str, Any]) -> None:
+    def _take_item(writing: Writing, item: dict[str, Any]) -> None:
         text = item.get("text")
-        result.trashed = bool(item.get("trashed"))
-        result.gone = ""
+        writing.trashed = bool(item.get("trashed"))
+        writing.gone = ""
         if isinstance(text, str):
-            result.saved = text
+            writing.saved = text
         else:
-            result.gone = f"The file of this result is gone: {item.get('path', '')}"
-        if result.trashed:
-            result.gone = "This result is in the trash."
+            writing.gone = f"The file of this result is gone: {item.get('path', '')}"
+        if writing.trashed:
+            writing.gone = "This result is in the trash."
 
     # doing -----------------------------------------------------------------------------------
 

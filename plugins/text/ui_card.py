@@ -12,6 +12,7 @@ from studio.kit.surface import label, tool_button
 from studio.kit.theme import Theme
 
 from .ui_flow import FlowText
+from .ui_pager import Pager
 from .ui_results import Result, about, broke_words, status
 
 PROMPT_SHOWN = 3000
@@ -67,9 +68,10 @@ def offered(result: Result) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 class ResultCard(QFrame):
-    """asked: (action, result id). `find` gives the result of an id."""
+    """asked: (action, result id). turned: another of its texts is wanted. `find` gives the result of an id."""
 
     asked = Signal(str, str)
+    turned = Signal(str)
 
     def __init__(self, id: str, find: Callable[[str], Result | None], theme: Theme, parent: QWidget | None = None):
         super().__init__(parent)
@@ -91,8 +93,11 @@ class ResultCard(QFrame):
         self.state.setAccessibleName("State")
         self._row = QHBoxLayout()
         self._row.setSpacing(4)
+        self.pager = Pager(theme)
+        self.pager.moved.connect(self._turn)
         self._foot = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self._foot.setSpacing(4)
+        self._foot.addWidget(self.pager)
         self._foot.addWidget(self.state, 1)
         self._foot.addLayout(self._row)
         self._layout = QVBoxLayout(self)
@@ -110,6 +115,7 @@ class ResultCard(QFrame):
         self._show_progress(result)
         self._show_error(result)
         self._show_buttons(result)
+        self.pager.show_place(result.shown, result.count)
         self.setAccessibleName(f"Result: {result.prompt[:60]}")
 
     def error_text(self) -> str:
@@ -117,6 +123,12 @@ class ResultCard(QFrame):
         if self._error is None or not self._error_for:
             return ""
         return " ".join(words.text() for words in (self._error.title, self._error.detail, self._error.hint))
+
+    def _turn(self, by: int) -> None:
+        result = self._find(self.id)
+        if result is not None:
+            result.show(result.shown + by)
+            self.turned.emit(self.id)
 
     def refresh(self) -> None:
         result = self._find(self.id)

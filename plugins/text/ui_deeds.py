@@ -75,7 +75,7 @@ class Deeds(ResultDeeds[Result]):
     def files(self, result: Result) -> list[str]:
         """None that is gone for good, and none that was only dropped here."""
         kept = result.artifact and not result.path and not (result.gone and not result.trashed)
-        return [result.artifact] if kept else []
+        return result.ids if kept else []
 
     def do_restore(self, result: Result) -> None:
-        self.trash([result.artifact], "library.restore")
+        self.trash(result.ids, "library.restore")

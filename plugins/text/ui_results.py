@@ -1,6 +1,6 @@
 """The results of the text panel as data: what each request has become, in words. Imports no Qt."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from studio.kit.results import (
@@ -14,6 +14,7 @@ from studio.kit.results import (
     rate_words,
     state_words,
 )
+from studio.sdk.params import SEED_LIMIT
 
 __all__ = ["ENDED", "WAITING", "Result", "Results", "about", "clock", "plural", "status"]
 
@@ -29,21 +30,94 @@ STOP_REASONS = {
 
 
 @dataclass
-class Result(JobResult):
-    """stream: the continuation as it was watched. saved: the whole file as it was read back, prompt included.
-
-    gone: why the file cannot be shown.
-    """
+class Writing:
+    """One text of a request. stream: the continuation as it was watched. saved: the whole file as it was read back,
+    prompt included. gone: why the file cannot be shown."""
 
     stream: str = ""
     saved: str | None = None
     gone: str = ""
     trashed: bool = False
 
+
+@dataclass
+class Result(JobResult):
+    """A request and its texts, of which there may be several. shown: which of them everything here is about."""
+
+    writings: dict[int, Writing] = field(default_factory=dict)
+    shown: int = 0
+
+    @property
+    def writing(self) -> Writing:
+        return self.writings.setdefault(self.shown, Writing())
+
+    @property
+    def count(self) -> int:
+        """How many texts there are, or will be."""
+        wanted = self.params.get("count", 1)
+        expected = wanted if isinstance(wanted, int) and not self.ended else 1
+        return max(expected, len(self._texts), max(self.writings, default=0) + 1)
+
+    def show(self, item: int) -> None:
+        """Turns to another of its texts; beyond the last comes the first."""
+        self.shown = item % self.count
+
+    @property
+    def stream(self) -> str:
+        return self.writing.stream
+
+    @stream.setter
+    def stream(self, text: str) -> None:
+        self.writing.stream = text
+
+    @property
+    def saved(self) -> str | None:
+        return self.writing.saved
+
+    @saved.setter
+    def saved(self, text: str | None) -> None:
+        self.writing.saved = text
+
+    @property
+    def gone(self) -> str:
+        return self.writing.gone
+
+    @gone.setter
+    def gone(self, why: str) -> None:
+        self.writing.gone = why
+
+    @property
+    def trashed(self) -> bool:
+        return self.writing.trashed
+
+    @trashed.setter
+    def trashed(self, trashed: bool) -> None:
+        self.writing.trashed = trashed
+
+    @property
+    def seed(self) -> int | None:
+        """The shown text's own: they count on from the first."""
+        first = super().seed
+        return first if first is None else (first + self.shown) % (SEED_LIMIT + 1)
+
+    @property
+    def _texts(self) -> list[dict[str, Any]]:
+        return [a for a in self.artifacts if a.get("kind", "text") == "text"]
+
+    @property
+    def ids(self) -> list[str]:
+        """Of all its files."""
+        return [str(a["id"]) for a in self._texts]
+
     @property
     def artifact(self) -> str:
         """The id of the text file, empty when none was saved."""
-        return next((str(a["id"]) for a in self.artifacts if a.get("kind", "text") == "text"), "")
+        return self.ids[self.shown] if self.shown < len(self.ids) else ""
+
+    @property
+    def file(self) -> str:
+        texts = self._texts
+        return self.path or (str(texts[self.shown].get("path", "")) if self.shown < len(texts) else "")
 
     @property
     def continuation(self) -> str:
@@ -62,22 +136,26 @@ class Result(JobResult):
         return self.prompt + self.stream
 
     def begun_anew(self) -> None:
-        self.stream = ""
+        for writing in self.writings.values():
+            writing.stream = ""
 
     def queued_again(self) -> None:
-        self.saved, self.gone = None, ""
+        for writing in self.writings.values():
+            writing.saved, writing.gone = None, ""
 
     def take_live(self, live: dict[str, Any] | None) -> None:
         super().take_live(live)
         if live:
-            self.stream = str(live.get("stream") or "")
+            for item, text in enumerate(live.get("streams") or [live.get("stream") or ""]):
+                self.writings.setdefault(item, Writing()).stream = str(text)
 
-    def append(self, at: int, text: str) -> bool:
+    def append(self, at: int, text: str, item: int = 0) -> bool:
         """Adds streamed text that begins at character `at`; False when something before it is missing."""
-        have = len(self.stream)
+        writing = self.writings.setdefault(item, Writing())
+        have = len(writing.stream)
         if at > have:
             return False
-        self.stream += text[have - at :]
+        writing.stream += text[have - at :]
         return True
 
 
@@ -88,7 +166,7 @@ class Results(JobResults[Result]):
         super().__init__(origin, Result)
 
     def by_artifact(self, ids: set[str]) -> list[Result]:
-        return [result for result in self._by_id.values() if result.artifact in ids and result.artifact]
+        return [result for result in self._by_id.values() if ids.intersection(result.ids)]
 
 
 def status(result: Result) -> str:
@@ -98,10 +176,14 @@ def status(result: Result) -> str:
     if words := state_words(result, " · ".join(part for part in parts if part)):
         return words
     ending = [_ending(result)]
-    if isinstance(facts.get("tokens"), int):
+    if result.count > 1:  # the facts are those of the last text
+        ending.append(f"{result.count} texts")
+    elif isinstance(facts.get("tokens"), int):
         ending.append(plural(facts["tokens"], "token"))
-    if speed := rate_words(facts.get("tokens_per_second"), "tokens"):
+    if result.count == 1 and (speed := rate_words(facts.get("tokens_per_second"), "tokens")):
         ending.append(speed)
+    if drafted := facts.get("drafted_tokens"):
+        ending.append(f"{facts.get('accepted_drafts', 0) / drafted:.0%} of {drafted:,} drafts accepted")
     if reused := reuse_words(facts):
         ending.append(reused)
     return " · ".join(part for part in ending if part)
@@ -122,7 +204,7 @@ def broke_words(facts: dict[str, Any]) -> str:
 def _ending(result: Result) -> str:
     if result.state == "cancelled":
         return "Stopped"
-    reason = str(result.facts.get("stop_reason", ""))
+    reason = str(result.facts.get("stop_reason", "")) if result.count == 1 else ""
     words = STOP_REASONS.get(reason, reason)
     return words[:1].upper() + words[1:] if words else "Finished"
 

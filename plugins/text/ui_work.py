@@ -153,6 +153,7 @@ class WorkArea(QScrollArea):
     def _build(self, result: Result) -> ResultCard:
         card = self._make_card(result.id)
         card.asked.connect(self.asked)
+        card.turned.connect(self._turned)
         card.setParent(self._inside)
         card.installEventFilter(self)
         self._cards[result.id] = card
@@ -160,6 +161,11 @@ class WorkArea(QScrollArea):
         if result.ended and result.artifact and result.saved is None and not result.gone:
             self.needs_text.emit(result.id)
         return card
+
+    def _turned(self, id: str) -> None:
+        """Another text of this request is shown: its file is read, if there is one."""
+        self.touch(id, now=True)
+        self.needs_text.emit(id)
 
     def _drop(self, id: str) -> None:
         card = self._cards.pop(id)

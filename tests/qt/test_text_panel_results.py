@@ -106,3 +106,25 @@ def test_hidden_results_come_back():
     assert not list(results) and results.hidden == ["a"]
     results.hide("a", False)
     assert [result.id for result in results] == ["a"]
+
+
+def test_a_request_of_several_texts_shows_one_of_them_and_turns():
+    result = Results("text.panel").take(job(params={"prompt": "Once", "seed": 7, "count": 3}))
+    assert (result.count, result.shown, result.seed) == (3, 0, 7)
+    assert result.append(0, " upon") and result.append(0, " more", 2) and not result.append(9, "lost", 2)
+    result.show(2)
+    assert (result.stream, result.seed) == (" more", 9)
+    result.show(3)
+    assert (result.shown, result.stream) == (0, " upon")
+    result.show(-1)
+    assert result.shown == 2
+    files = [{"id": f"a-{i}", "kind": "text", "path": f"/{i}.md"} for i in range(3)]
+    result.update(job(state="finished", params=result.params, artifacts=files, facts={"tokens": 5}))
+    assert (result.artifact, result.file, result.ids) == ("a-2", "/2.md", ["a-0", "a-1", "a-2"])
+    assert status(result) == "Finished · 3 texts"
+
+
+def test_several_live_texts_are_taken():
+    live = {"stream": "one", "streams": ["one", "two"]}
+    result = Results("text.panel").take(job(params={"prompt": "x", "count": 2}, live=live))
+    assert [result.writings[i].stream for i in range(2)] == ["one", "two"]

@@ -196,6 +196,8 @@ def test_several_continuations_are_results_of_their_own(models: Models) -> None:
     alone = [run(models, params(seed=seed, temperature=1.2)) for seed in (3, 4, 5)]
     assert [text for text, _ in ctx.saved] == [one.saved[0][0] for one in alone]
     assert [facts["seed"] for _, facts in ctx.saved] == [3, 4, 5]
+    assert ctx.own == [{"seed": seed, "count": 1} for seed in (3, 4, 5)]
+    assert ctx.texts == {row: one.streamed for row, one in enumerate(alone)}
     assert all(facts["tokens"] == 24 and facts["prompt_chars"] == len(PROMPT) for _, facts in ctx.saved)
 
 

@@ -1,5 +1,6 @@
 """text.generate in a real worker process, on a tiny model on disk."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,10 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_models.build_qwen2(tmp_path_factory.mktemp("models") / "tiny")
 
 
-@pytest.fixture
-def worker(tmp_path: Path):
-    with worker_process(tmp_path, env={"ATELIER_DEVICE": "cpu"}) as process:
+@pytest.fixture(scope="module")
+def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerProcess]:
+    """One for all: importing what writes texts takes seconds."""
+    with worker_process(tmp_path_factory.mktemp("worker"), env={"ATELIER_DEVICE": "cpu"}) as process:
         yield process
 
 
@@ -98,4 +100,7 @@ def test_several_continuations_are_streamed_side_by_side_and_saved_each(worker: 
     texts = [worker.streamed(job, item) for item in range(3)]
     assert texts == [worker.streamed(other) for other in alone]
     assert [text_of(artifact["path"]) for artifact in artifacts] == [PROMPT + text for text in texts]
-    assert [read_recipe(Path(artifact["path"])).facts["seed"] for artifact in artifacts] == [5, 6, 7]
+    recipes = [read_recipe(Path(artifact["path"])) for artifact in artifacts]
+    assert [(recipe.facts["seed"], recipe.params["seed"], recipe.params["count"]) for recipe in recipes] == [
+        (seed, seed, 1) for seed in (5, 6, 7)
+    ]
