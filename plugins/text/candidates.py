@@ -13,19 +13,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .ranking import DEEP, LEAST, Ranking, Scratch
+from .ranking import DEEP, LEAST, Ranking, Scratch, at, put
 from .stages import nothing_left
 
 GROWTH = 8
 
-Change = Callable[[Tensor, Tensor], Tensor]
+Change = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """The values (n,) float64 of some tokens, and which of those that were asked for they are, to their new values."""
 
 
 class Rest:
     """The tokens that are no candidates: their values are logits / divisor, all below `floor`."""
 
-    def __init__(self, logits: Tensor, taken: Tensor, floor: float, scratch: Scratch):
+    def __init__(self, logits: Tensor, taken: np.ndarray, floor: float, scratch: Scratch):
         """logits: (V,); taken: the ids of candidates and forbidden ones; no other logit is as great as the floor."""
         self._logits, self._floor, self._taken, self._scratch = logits, floor, [taken], scratch
         self._divisor = 1.0
@@ -40,12 +40,12 @@ class Rest:
         self._divisor *= by
         self._weight = None
 
-    def take(self, count: int) -> tuple[Tensor, Tensor, bool]:
+    def take(self, count: int) -> tuple[np.ndarray, np.ndarray, bool]:
         """The next best, about `count`, become candidates: their ids and values, and whether others are left."""
         found = Ranking.of(self.open, count)
         ids, values = found.ranked()
-        self._taken.append(ids.to(self._logits.device))
-        self.open.index_fill_(0, self._taken[-1], -math.inf)
+        self._taken.append(ids)
+        put(self.open, ids, -math.inf)
         self._floor, self._weight = found.floor, None
         return ids, values / self._divisor, found.floor > LEAST
 
@@ -54,13 +54,14 @@ class Rest:
         """(V,) the logits, candidates at -inf."""
         if self._open is None:
             self._open = self._scratch.like(self._logits, "open").copy_(self._logits)
-            self._open.index_fill_(0, torch.cat(self._taken), -math.inf)
+            put(self._open, np.concatenate(self._taken), -math.inf)
         return self._open
 
-    def whole(self, ids: Tensor, values: Tensor) -> Tensor:
+    def whole(self, ids: np.ndarray, values: np.ndarray) -> Tensor:
         """(V,) float32: the values of all tokens, these candidates among them."""
         whole = self.open / self._divisor
-        return whole.index_copy_(0, ids.to(whole.device), values.to(whole))
+        put(whole, ids, values)
+        return whole
 
     def count(self) -> int:
         open = self.open
@@ -80,8 +81,9 @@ class Rest:
 
     def moments(self) -> tuple[int, float, float]:
         """How many values there are, and the sums of their distances from the floor and of those squared."""
-        taken = torch.cat(self._taken)
-        apart = torch.sub(self._logits, self._floor, out=self._work).index_fill_(0, taken, 0.0)
+        taken = np.concatenate(self._taken)
+        apart = torch.sub(self._logits, self._floor, out=self._work)
+        put(apart, taken, 0.0)
         count = apart.shape[0] - taken.shape[0]
         total, squares = torch.stack((apart.sum(), torch.dot(apart, apart))).tolist()
         if math.isinf(total):
@@ -98,13 +100,13 @@ class Rest:
 class Candidates:
     """Tokens and their values, and the Rest (None when nothing else can be chosen any more).
 
-    After `rank`: ids: (n,) long, distinct; values: (n,) float64, greatest first, the smaller id first where equal. Both
-    are on the processor, whatever the logits are on.
+    After `rank`: ids: (n,) int64, distinct; values: (n,) float64, greatest first, the smaller id first where equal.
+    They are numpy's, whose small steps take half of torch's time; what is done to all logits, torch does.
     """
 
     def __init__(self, logits: Tensor, first: Ranking, scratch: Scratch | None = None):
         """logits: (V,) float32, never changed here; first: their best; scratch: this object's alone, while it lives."""
-        self.ids = self.values = torch.empty(0)
+        self.ids, self.values = np.empty(0, np.int64), np.empty(0)
         self.rest: Rest | None = None
         self._logits: Tensor | None = logits
         self._first, self._scratch = first, scratch or Scratch()
@@ -119,7 +121,7 @@ class Candidates:
         return cls(logits, Ranking.of(logits))
 
     @classmethod
-    def stored(cls, ids: Tensor, values: Tensor) -> "Candidates":
+    def stored(cls, ids: np.ndarray, values: np.ndarray) -> "Candidates":
         """These alone, as if there were no others. ids: (n,) distinct, values: (n,) float64, in any order."""
         found = cls.__new__(cls)
         found._logits = found._log_total = found.rest = None
@@ -128,7 +130,7 @@ class Candidates:
         found._sort()
         return found
 
-    def edit(self, ids: Tensor, change: Change, stage: str) -> None:
+    def edit(self, ids: np.ndarray, change: Change, stage: str) -> None:
         """New values for these tokens, if they can still be chosen; -inf forbids one. ids: (n,) distinct."""
         self._edited_by, self._log_total = stage, None
         if self._logits is None and self.rest is None:
@@ -139,11 +141,10 @@ class Candidates:
         assert self._logits is not None
         if not self._edited:
             self._logits, self._edited = self._scratch.like(self._logits, "whole").copy_(self._logits), True
-        place = ids.to(self._logits.device)
-        before = self._logits[place].cpu().double()
-        values = change(before, torch.arange(ids.shape[0]))
-        self._logits.index_copy_(0, place, values.to(self._logits))
-        self._note(ids.numpy(), before.numpy(), values.numpy())
+        before = at(self._logits, ids).astype(np.float64)
+        values = change(before, np.arange(len(ids)))
+        put(self._logits, ids, values)
+        self._note(ids, before, values)
 
     def rank(self) -> "Candidates":
         """Takes the best out of the whole where that has not been done. Raises StudioError when none is left."""
@@ -154,17 +155,16 @@ class Candidates:
                 best = best if best.taken.shape[0] or best.floor == LEAST else Ranking.of(logits)
             self.ids, self.values = best.ranked()
             if best.floor > LEAST:
-                taken = torch.from_numpy(np.concatenate((best.taken, *self._forbidden)))
-                self.rest = Rest(logits, taken.to(logits.device), best.floor, self._scratch)
-        if not self.values.shape[0]:
+                self.rest = Rest(logits, np.concatenate((best.taken, *self._forbidden)), best.floor, self._scratch)
+        if not len(self.values):
             raise nothing_left(self._edited_by)
         return self
 
     def grow(self) -> None:
         """Takes in several times as many as there are, while there are others. What all weigh together stays."""
         if self.rest is not None:
-            ids, values, more = self.rest.take(GROWTH * self.ids.shape[0])
-            self.ids, self.values = torch.cat((self.ids, ids)), torch.cat((self.values, values))
+            ids, values, more = self.rest.take(GROWTH * len(self.ids))
+            self.ids, self.values = np.concatenate((self.ids, ids)), np.concatenate((self.values, values))
             if not more:
                 self.rest = None
 
@@ -176,11 +176,11 @@ class Candidates:
 
     def cut(self, count: int) -> None:
         """Only the best `count` are left, and no Rest."""
-        if self.rest is not None or count < self.values.shape[0]:
+        if self.rest is not None or count < len(self.values):
             self.ids, self.values = self.ids[:count], self.values[:count]
             self.rest = self._log_total = None
 
-    def keep(self, mask: Tensor, *, close: bool) -> None:
+    def keep(self, mask: np.ndarray, *, close: bool) -> None:
         """Only those that the mask (n,) says; close: and no Rest."""
         self.ids, self.values, self._log_total = self.ids[mask], self.values[mask], None
         if close:
@@ -191,19 +191,19 @@ class Candidates:
         if self._log_total is None:
             values = self.rank().values
             top = float(values[0])
-            self._log_total = top + math.log(float(torch.exp(values - top).sum()))
+            self._log_total = top + math.log(float(np.exp(values - top).sum()))
             if self.rest is not None:
                 self._log_total = float(np.logaddexp(self._log_total, self.rest.weigh()[0]))
         return self._log_total
 
-    def probabilities(self) -> Tensor:
+    def probabilities(self) -> np.ndarray:
         """(n,) their sum is 1 together with the Rest's."""
-        return torch.exp(self.rank().values - self.log_total())
+        return np.exp(self.rank().values - self.log_total())
 
     def entropy(self) -> float:
         """In nats, of all of them."""
         log_total = self.log_total()
-        mean = float(torch.dot(self.probabilities(), self.values))
+        mean = float(np.dot(self.probabilities(), self.values))
         if self.rest is not None:
             log_mass, level = self.rest.weigh()
             mean += math.exp(log_mass - log_total) * level
@@ -211,17 +211,17 @@ class Candidates:
 
     def count(self) -> int:
         """How many tokens can be chosen."""
-        return self.rank().values.shape[0] + (self.rest.count() if self.rest is not None else 0)
+        return len(self.rank().values) + (self.rest.count() if self.rest is not None else 0)
 
     def deviation(self) -> float:
         """The standard deviation of all values, over their number."""
         values = self.rank().values
         if self.rest is None:
-            return float(values.std(correction=0))
+            return float(values.std())
         count, total, squares = self.rest.moments()
         apart = values - self.rest.floor
-        count, total = count + values.shape[0], total + float(apart.sum())
-        return math.sqrt(max(0.0, (squares + float(torch.dot(apart, apart))) / count - (total / count) ** 2))
+        count, total = count + len(values), total + float(apart.sum())
+        return math.sqrt(max(0.0, (squares + float(np.dot(apart, apart))) / count - (total / count) ** 2))
 
     def _note(self, ids: np.ndarray, before: np.ndarray, after: np.ndarray) -> None:
         """Remembers which tokens are forbidden from now on, and which have come among the best."""
@@ -235,21 +235,21 @@ class Candidates:
         """Back to a whole, of which the best are those that they were."""
         assert self.rest is not None
         self._logits, self._edited = self.rest.whole(self.ids, self.values), True
-        taken, order = torch.sort(self.ids)
-        values = self.values[order].float()
-        self._first = Ranking(taken.numpy(), values.numpy(), self.rest.floor)
+        order = np.argsort(self.ids)
+        self._first = Ranking(self.ids[order], self.values[order].astype(np.float32), self.rest.floor)
         self.rest, self._forbidden, self._risen = None, [], []
 
-    def _edit_few(self, ids: Tensor, change: Change) -> None:
-        ordered, place = torch.sort(ids)
-        at = torch.searchsorted(ordered, self.ids).clamp_(max=ids.shape[0] - 1)
-        there = ordered[at] == self.ids
-        self.values = self.values.index_put((there,), change(self.values[there], place[at[there]]))
+    def _edit_few(self, ids: np.ndarray, change: Change) -> None:
+        order = np.argsort(ids)
+        place = np.minimum(np.searchsorted(ids, self.ids, sorter=order), len(ids) - 1)
+        there = ids[order[place]] == self.ids
+        # Never in place: the old values may be someone else's.
+        self.values = self.values.copy()
+        self.values[there] = change(self.values[there], order[place[there]])
         self._sort()
 
     def _sort(self) -> None:
         """By value, by id where equal; forbidden ones go."""
-        ids, order = torch.sort(self.ids)
-        values, place = torch.sort(self.values[order], descending=True, stable=True)
-        left = int(torch.count_nonzero(values > -math.inf))
-        self.ids, self.values = ids[place[:left]], values[:left]
+        order = np.lexsort((self.ids, -self.values))
+        order = order[: np.count_nonzero(self.values > -math.inf)]
+        self.ids, self.values = self.ids[order], self.values[order]

@@ -8,8 +8,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from . import chain_filters as filters
 from . import chain_penalties as penalties
@@ -37,7 +36,7 @@ class Chain:
         self.settings = settings
         self.stages = settings.working()
         self._biased, self._bias = _pairs(marks.bias)
-        self._protected = torch.tensor(sorted(marks.protected), dtype=torch.long)
+        self._protected = np.array(sorted(marks.protected), np.int64)
 
     def run(self, candidates: Candidates, moment: Moment) -> Candidates:
         """Changes the candidates and gives them back, ranked; at temperature 0 one is left.
@@ -58,26 +57,25 @@ class Chain:
         if tally is None or not tally.ids:
             return
         weights = settings.repetition_penalty, settings.presence_penalty, settings.frequency_penalty
-        # Copied at once: an array whose memory a tensor shares cannot grow.
-        ids = torch.frombuffer(tally.ids, dtype=torch.long).clone()
-        counts = torch.frombuffer(tally.counts, dtype=torch.double).clone()
+        # Copied at once: an array whose memory another shares cannot grow.
+        ids, counts = np.frombuffer(tally.ids, np.int64).copy(), np.frombuffer(tally.counts, np.float64).copy()
         candidates.edit(ids, lambda v, at: penalties.penalise(v, counts[at], *weights), StageName.PENALTIES)
 
     def _dry(self, candidates: Candidates, moment: Moment) -> None:
         settings = self.settings
         ids, lengths = _pairs(moment.history.repeats(settings.dry_length))
-        if ids.shape[0]:
+        if len(ids):
             weights = settings.dry_multiplier, settings.dry_base, settings.dry_length
             candidates.edit(ids, lambda v, at: penalties.dry(v, lengths[at], *weights), StageName.DRY)
 
     def _no_repeat(self, candidates: Candidates, moment: Moment) -> None:
         banned = moment.history.banned()
         if banned:
-            ids = torch.tensor(list(banned), dtype=torch.long)
+            ids = np.fromiter(banned, np.int64, len(banned))
             candidates.edit(ids, lambda v, at: penalties.forbid(v), StageName.NO_REPEAT)
 
     def _add_bias(self, candidates: Candidates, moment: Moment) -> None:
-        if self._biased.shape[0]:
+        if len(self._biased):
             candidates.edit(self._biased, lambda v, at: penalties.bias(v, self._bias[at]), StageName.BIAS)
 
     def _top_k(self, candidates: Candidates, moment: Moment) -> None:
@@ -110,13 +108,13 @@ class Chain:
         if moment.chance >= settings.xtc_probability:
             return
         while True:
-            above = int(torch.count_nonzero(candidates.probabilities() >= settings.xtc_threshold))
-            if candidates.rest is None or above < candidates.values.shape[0]:
+            above = int(np.count_nonzero(candidates.probabilities() >= settings.xtc_threshold))
+            if candidates.rest is None or above < len(candidates.values):
                 break
             candidates.grow()
         if above >= 2:
-            protected = torch.isin(candidates.ids[:above], self._protected)
-            candidates.keep(filters.xtc(candidates.ids.shape[0], above, protected), close=False)
+            protected = np.isin(candidates.ids[:above], self._protected)
+            candidates.keep(filters.xtc(len(candidates.ids), above, protected), close=False)
 
     def _temperature(self, candidates: Candidates, moment: Moment) -> None:
         settings = self.settings
@@ -138,14 +136,15 @@ def _cut(candidates: Candidates, count: Callable[[Candidates], int]) -> None:
     """Keeps the first `count`, once one of the candidates is among those that go."""
     while True:
         kept = count(candidates.rank())
-        if candidates.rest is None or kept < candidates.values.shape[0]:
+        if candidates.rest is None or kept < len(candidates.values):
             return candidates.cut(kept)
         candidates.grow()
 
 
-def _pairs(values: Mapping[int, float]) -> tuple[Tensor, Tensor]:
+def _pairs(values: Mapping[int, float]) -> tuple[np.ndarray, np.ndarray]:
     """Ids (n,) and values (n,) float64."""
-    return torch.tensor(list(values), dtype=torch.long), torch.tensor(list(values.values()), dtype=torch.double)
+    count = len(values)
+    return np.fromiter(values, np.int64, count), np.fromiter(values.values(), np.float64, count)
 
 
 STEPS: dict[StageName, Callable[[Chain, Candidates, Moment], None]] = {

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-import torch
+import numpy as np
 from torch import Tensor
 
 from .candidates import Candidates
@@ -47,7 +47,7 @@ def trace(
 
 def _stored(stored: Stored) -> Candidates:
     ids, values = stored
-    return Candidates.stored(torch.tensor(list(ids), dtype=torch.long), torch.tensor(list(values), dtype=torch.double))
+    return Candidates.stored(np.array(list(ids), np.int64), np.array(list(values), np.float64))
 
 
 def _seen(candidates: Candidates, stage: StageName | None, off: str, most: int) -> StageTrace:

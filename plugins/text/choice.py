@@ -8,7 +8,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from .candidates import Candidates
@@ -28,20 +27,20 @@ class Choice:
     last: bool = False
 
 
-def pick(weights: Tensor, uniform: float, total: float | None = None) -> int | None:
+def pick(weights: np.ndarray, uniform: float, total: float | None = None) -> int | None:
     """The index that `uniform` in [0, 1) falls on. weights: (n,) float64, not negative, in any scale.
 
     total: what they add up to together with others that come after them; None is returned when it falls on those.
     """
-    reached = weights.cumsum(0)
+    reached = weights.cumsum()
     own = float(reached[-1])
     if not (math.isfinite(own) and own > 0):
         raise not_numbers()
-    index = int(torch.searchsorted(reached, uniform * (own if total is None else total), right=True))
-    if index < weights.shape[0]:
+    index = int(np.searchsorted(reached, uniform * (own if total is None else total), side="right"))
+    if index < len(weights):
         return index
     # Rounding may reach the total itself; then it is the last one with any weight.
-    return None if total is not None else int(torch.searchsorted(reached, own))
+    return None if total is not None else int(np.searchsorted(reached, own))
 
 
 def draw(candidates: Candidates, uniform: float) -> int:
@@ -49,11 +48,11 @@ def draw(candidates: Candidates, uniform: float) -> int:
     top = float(candidates.rank().values[0])
     total = math.exp(candidates.log_total() - top)
     while candidates.rest is not None:
-        index = pick(torch.exp(candidates.values - top), uniform, total)
+        index = pick(np.exp(candidates.values - top), uniform, total)
         if index is not None:
             return index
         candidates.grow()
-    index = pick(torch.exp(candidates.values - top), uniform)
+    index = pick(np.exp(candidates.values - top), uniform)
     assert index is not None
     return index
 

@@ -35,12 +35,11 @@ class Matcher:
         self._matcher = matcher
         self._bits: np.ndarray | None = None
 
-    def allows(self, ids: Tensor) -> Tensor:
+    def allows(self, ids: np.ndarray) -> np.ndarray:
         """ids: (n,) of the vocabulary; a mask of those that may come next."""
-        places, bits = ids.numpy(), self._mask()
-        known = places < 8 * len(bits)
-        found = (bits[np.where(known, places, 0) >> 3] >> (places & 7)) & 1 == 1
-        return torch.from_numpy(found & known)
+        bits = self._mask()
+        known = ids < 8 * len(bits)
+        return known & ((bits[np.where(known, ids, 0) >> 3] >> (ids & 7)) & 1 == 1)
 
     def masked(self, logits: Tensor) -> Tensor:
         """(V,) -inf where a token may not come next. Raises StudioError when that is everywhere."""

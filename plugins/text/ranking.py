@@ -85,7 +85,7 @@ class Ranking:
     def __init__(self, taken: np.ndarray, logits: np.ndarray, floor: float):
         """taken: (n,) int64, ascending; logits: (n,) float32, theirs."""
         self.taken, self._logits, self.floor = taken, logits, floor
-        self._ranked: tuple[Tensor, Tensor] | None = None
+        self._ranked: tuple[np.ndarray, np.ndarray] | None = None
 
     @classmethod
     def of(cls, logits: Tensor, count: int = 0) -> "Ranking":
@@ -105,8 +105,8 @@ class Ranking:
         mask = values >= self.floor
         return Ranking(taken[mask], values[mask], self.floor)
 
-    def ranked(self) -> tuple[Tensor, Tensor]:
-        """ids (n,) long and values (n,) float64, the greatest first, the smaller id first where equal."""
+    def ranked(self) -> tuple[np.ndarray, np.ndarray]:
+        """ids (n,) int64 and values (n,) float64, the greatest first, the smaller id first where equal."""
         if self._ranked is None:
             negative = -self._logits
             # Only a sort that is not stable is quick.
@@ -115,7 +115,7 @@ class Ranking:
             if (found[1:] == found[:-1]).any():
                 order = np.argsort(negative, kind="stable")
                 found = negative[order]
-            self._ranked = torch.from_numpy(self.taken[order]), torch.from_numpy(-found.astype(np.float64))
+            self._ranked = self.taken[order], -found.astype(np.float64)
         return self._ranked
 
     @property
@@ -164,6 +164,15 @@ def at(logits: Tensor, ids: np.ndarray) -> np.ndarray:
     if logits.is_cpu:
         return logits.numpy()[ids]
     return logits[torch.from_numpy(ids).to(logits.device)].cpu().numpy()
+
+
+def put(logits: Tensor, ids: np.ndarray, values: np.ndarray | float) -> None:
+    """Changes the logits of these tokens."""
+    if logits.is_cpu:
+        logits.numpy()[ids] = values
+    else:
+        place = torch.from_numpy(ids).to(logits.device)
+        logits[place] = values if isinstance(values, float) else torch.from_numpy(values).to(logits)
 
 
 def not_numbers() -> StudioError:

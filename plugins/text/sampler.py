@@ -83,7 +83,7 @@ class Sampler:
         """
         if candidates.rest is None:
             mask = grammar.allows(candidates.ids)
-            if bool(mask.any()):
+            if mask.any():
                 candidates.keep(mask, close=True)
                 return candidates
         return self._chain.run(Candidates.of(grammar.masked(logits)), moment)

@@ -5,6 +5,7 @@ import itertools
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -78,12 +79,12 @@ def test_draws_follow_the_distribution(monkeypatch: pytest.MonkeyPatch) -> None:
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20).filter(any), st.floats(0, 1, exclude_max=True))
 @settings(deadline=None)
 def test_nothing_without_weight_is_picked(weights: list[float], uniform: float) -> None:
-    found = choice.pick(torch.tensor(weights, dtype=torch.float64), uniform)
+    found = choice.pick(np.array(weights), uniform)
     assert found is not None and weights[found] > 0
 
 
 def test_the_ends_of_the_unit_interval() -> None:
-    weights = torch.tensor([0.0, 0.1, 0.2, 0.3, 0.0], dtype=torch.float64)
+    weights = np.array([0.0, 0.1, 0.2, 0.3, 0.0])
     assert choice.pick(weights, 0.0) == 1
     assert choice.pick(weights, math.nextafter(1.0, 0.0)) == 3
     assert choice.pick(weights, 0.5, total=2.0) is None
@@ -239,8 +240,8 @@ def test_a_ranking_is_a_stable_sort(values: list[float]) -> None:
         few = found.favourites(3)
         ids, ranked = found.ranked()
         assert len(ids) >= min(count, finite)
-        assert torch.equal(ids, expected.indices[: len(ids)])
-        assert torch.equal(ranked, expected.values[: len(ids)])
+        assert ids.tolist() == expected.indices[: len(ids)].tolist()
+        assert ranked.tolist() == expected.values[: len(ids)].tolist()
         assert bool((logits >= found.floor).sum() == len(ids))
         assert logits[few].tolist() == ranked[:3].tolist()
 
@@ -250,7 +251,7 @@ def test_a_ranking_of_unevenly_spread_logits_stays_small() -> None:
     logits = torch.randn(40_000, generator=torch.Generator().manual_seed(0))
     logits[::16] -= 100
     found = Ranking.of(logits, 1024)
-    assert torch.equal(found.ranked()[0], torch.topk(logits, 1024).indices)
+    assert found.ranked()[0].tolist() == torch.topk(logits, 1024).indices.tolist()
 
 
 def test_the_survey_is_the_entropy() -> None:
