@@ -95,7 +95,8 @@ class WorkerProcess:
                 left = deadline - time.monotonic()
                 if left <= 0 or self.closed:
                     why = "the worker is gone" if self.closed else "waited too long"
-                    pytest.fail(f"{why}: {what}\n{self.heard[-20:]}\n{self.output.read_text(errors='replace')[-3000:]}")
+                    heard = "\n".join(str(message)[:300] for message in self.heard[-20:])
+                    pytest.fail(f"{why}: {what}\n{heard}\n{self.output.read_text(errors='replace')[-3000:]}")
                 self._changed.wait(left)
 
     def hear(self, kind: type[Message], job: str = "", **fields: Any) -> Any:
