@@ -30,7 +30,8 @@ def models(
     for model in answer["models"]:
         problem = model.get("problem")
         note = (problem or {}).get("title") or ("starter model" if model.get("starter") else "")
-        about = (model["capability"], model.get("family", ""), model.get("dtype", ""), show.size(model.get("size") or 0))
+        size = show.size(model.get("size") or 0)
+        about = (model["capability"], model.get("family", ""), model.get("dtype", ""), size)
         rows.append((model["id"], *about, show.printable(note)))
     print(show.table(rows, ("MODEL", "CAPABILITY", "FAMILY", "WEIGHTS", "SIZE", "NOTE")))
     print()
