@@ -22,7 +22,7 @@ from .stages import nothing_left
 KEPT = 16
 """Compiled grammars of one vocabulary."""
 
-WHITESPACE = r"[ \n\r\t]{1,40}"
+WHITESPACE = r"[ \n\r\t]{1,20}"
 """Between the parts of JSON, unless the schema says otherwise: a weak model would write blanks for ever."""
 
 COMPLETE = ("NoExtension", "NoExtensionBias", "EndOfSentence")

@@ -146,7 +146,8 @@ def _about(spec: FieldSpec) -> str:
     elif spec.required:
         parts.append("required")
     elif spec.default not in (None, "", [], ()) and spec.ui.widget not in TEXT_WIDGETS:
-        parts.append(f"default {spec.default}")
+        default = spec.default
+        parts.append(f"default {', '.join(map(str, default)) if isinstance(default, list) else default}")
     return "; ".join(parts)
 
 

@@ -7,6 +7,7 @@ import pytest
 from plugins.text.params_sampling import SamplingParams, Structure
 from plugins.text.presets import PRESETS
 from plugins.text.stages import DEFAULT_ORDER, ORDERS, TRANSFORMERS_ORDER, StageName
+from studio.cli import flags
 from studio.errors import StudioError
 
 pytestmark = pytest.mark.unit
@@ -89,6 +90,11 @@ def test_greedy_only_where_the_temperature_is_in_the_chain() -> None:
 
 def test_breakers_are_written_with_escapes() -> None:
     assert SamplingParams().breakers() == ("\n", ":", '"', "*")
+
+
+def test_the_help_of_the_command_line_names_the_stages_in_order() -> None:
+    text = flags.help_text("text.x", "X", "Writes.", SamplingParams)
+    assert f"default {', '.join(DEFAULT_ORDER)}\n" in text
 
 
 def test_presets_load_and_leave_no_stage_unheard() -> None:

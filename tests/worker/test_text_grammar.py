@@ -126,6 +126,15 @@ def test_what_is_no_grammar_or_allows_nothing_is_said_before_a_token_is_written(
     assert words_of_it in caught.value.detail
 
 
+def test_blanks_in_json_come_to_an_end(lexicon: Lexicon, words: Any) -> None:
+    """A weak model would write line breaks for ever."""
+    sampler = Sampler(SamplingParams.load({"structure": "json-schema", "grammar": SCHEMA}), 0, lexicon, [])
+    logits = torch.zeros(lexicon.size)
+    logits[words.convert_tokens_to_ids("Ċ")] = 50
+    tokens = [sampler(logits).token for _ in range(60)]
+    assert "\n" * 20 in words.decode(tokens) and "\n" * 21 not in words.decode(tokens)
+
+
 def test_a_grammar_against_a_ban_ends_in_words(lexicon: Lexicon) -> None:
     asked = {"structure": "regex", "grammar": "7+", "logit_bias": [{"token": "7"}]}
     with pytest.raises(StudioError) as caught:
