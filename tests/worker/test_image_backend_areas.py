@@ -10,6 +10,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from plugins.image import backend_areas, backend_upscale, upscalers
+from plugins.image.families import TABLE
 from plugins.image.params import Inpaint, Outpaint, Steered
 from plugins.image.params_more import Edit, Tile, Upscale
 from studio.errors import StudioError
@@ -162,6 +163,15 @@ def test_previews_of_a_repainted_part_keep_what_is_around_it(sd15, files, tmp_pa
             painted = np.asarray(shown.convert("RGB"))[: shown.height, shown.width // 2 : shown.width // 2 + 8]
         assert red > 220 and green < 50 and blue < 50
         assert painted.std() > 5, "and in the middle something else"
+
+
+def test_a_part_is_painted_at_the_size_that_a_pipeline_takes_by_itself():
+    """Qwen-Image-Edit's makes one of the picture's shape, whatever it is told."""
+    from diffusers.pipelines.qwenimage.pipeline_qwenimage_edit_inpaint import calculate_dimensions
+
+    for width, height in ((64, 64), (300, 200), (1000, 333), (97, 480), (2000, 1999)):
+        size = backend_areas.part_size((5, 7, 5 + width, 7 + height), TABLE["qwen-image-edit"])
+        assert size == calculate_dimensions(1024 * 1024, size[0] / size[1])[:2]
 
 
 def tiles_of(ctx, count):
