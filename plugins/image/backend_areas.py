@@ -21,7 +21,6 @@ from .params_more import Edit as EditParams
 from .pictures import read_mask, read_picture
 from .saving import save_picture
 
-
 SETTLED = 12
 """Times after which a shape that is rounded again and again stays; seven were the most among 200,000."""
 
