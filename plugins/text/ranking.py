@@ -63,7 +63,7 @@ class Survey:
     @classmethod
     def of(cls, logits: Tensor, top: float, scratch: Scratch | None = None) -> "Survey":
         """logits: (V,) float32; -inf is a forbidden token; top: the greatest. Raises StudioError for NaN, infinity."""
-        weights = (scratch or Scratch()).like(logits, "weights")
+        weights = (scratch or Scratch()).like(logits, "work")
         shift = 0.0 if abs(top) < TAME else top
         torch.exp(torch.sub(logits, shift, out=weights) if shift else logits, out=weights)
         total, product = torch.stack((weights.sum(), torch.dot(weights, logits))).tolist()
