@@ -100,13 +100,16 @@ def test_what_is_saved_while_the_batch_goes_on_is_on_show_at_once_also_in_a_wind
     job = started(session, panel, 3)
     session.paint(job, 3, 30, 3)
     press(panel, job, 1, "stop_one", qtbot)
-    stopped = session.save(job, 1, 3)
+    stopped = session.save(job, 1, 3, prompt="a green apple")
     copied = session.save(job, 2, 3, went_on=True)
     growing = [(0, "", True), (1, stopped, False), (2, "", True), (2, copied, False)]
     assert on_show(panel, job) == growing
     tile = card(panel, job).tile(1)
     assert tile.accessibleDescription().startswith("Enter shows it large") and "delete" in tile.offered()
     assert "keep" not in tile.offered(), "the others are not there yet"
+    settings = panel.deeds.settings(panel.batches.get(job), tile._picture)
+    first_seed = session.engine.jobs[job]["params"]["seed"]
+    assert (settings["expanded"], settings["seed"]) == (["a green apple"], first_seed + 1)
     qtbot.waitUntil(lambda: tile.pixmap() is not None and tile.pixmap().width() == 64)
     session.paint(job, 4, 30, 3)
     assert on_show(panel, job) == growing
