@@ -10,6 +10,7 @@ from studio.errors import StudioError
 from studio.sdk.artifact import Artifact, Kind
 from studio.sdk.operation import JobCancelled, ModelInfo
 from studio.sdk.operation import Models as AnyModels
+from tests.patience import PATIENCE_S
 
 Stop = Callable[["Context", str], bool]
 
@@ -49,7 +50,7 @@ class Turns:
 
     def wait(self, name: str) -> None:
         with self._changed:
-            assert self._changed.wait_for(lambda: self._names[self._at] == name, timeout=60)
+            assert self._changed.wait_for(lambda: self._names[self._at] == name, timeout=PATIENCE_S)
             self.order.append(name)
 
     def boundary(self, name: str) -> None:

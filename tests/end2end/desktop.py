@@ -20,16 +20,16 @@ from PIL import Image, ImageGrab
 
 from studio.engine.client import EngineClient
 from studio.paths import Paths
+from tests.patience import PATIENCE_S
 
 NEEDED = ("Xvfb", "xdotool")
-WAIT_S = 120
 
 
 def available() -> bool:
     return all(shutil.which(tool) for tool in NEEDED)
 
 
-def wait_for(what: Callable[[], Any], seconds: float = WAIT_S, every: float = 0.1) -> Any:
+def wait_for(what: Callable[[], Any], seconds: float = PATIENCE_S, every: float = 0.1) -> Any:
     """The first true answer of `what`. Raises AssertionError when none comes in time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -104,7 +104,7 @@ class Desktop:
     def until_still(self, seconds: float = 1.0) -> None:
         """Waits until nothing on the screen has changed for a while; a blinking caret is allowed."""
         last, since = None, time.monotonic()
-        deadline = since + WAIT_S
+        deadline = since + PATIENCE_S
         while time.monotonic() - since < seconds and time.monotonic() < deadline:
             time.sleep(0.1)
             now = self.screen.picture().resize((64, 36)).tobytes()
@@ -120,7 +120,7 @@ class Desktop:
         assert self.process is not None
         self.screen.key("ctrl+q")
         try:
-            self.process.wait(20)
+            self.process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

@@ -12,6 +12,7 @@ from studio.errors import StudioError
 from studio.library.recipe import embed_text, read_recipe, text_of
 from studio.sdk.artifact import Recipe
 from tests.end2end.desktop import Desktop, available, desktop, wait_for
+from tests.patience import PATIENCE_S
 from tests.tiny_models import build_llama
 
 pytestmark = [
@@ -114,14 +115,14 @@ def test_a_killed_window_costs_nothing(data: Path):
         assert [job["state"] for job in ended(here, 5)] == ["finished"] * 5
         here.open()
         here.screen.key("ctrl+q")
-        here.process.wait(20)
+        here.process.wait(PATIENCE_S)
 
 
 def test_a_second_start_hands_over_and_leaves(data: Path):
     with desktop(data) as here:
         here.open()
         second = here.start()
-        assert second.wait(30) == 0
+        assert second.wait(PATIENCE_S) == 0
         assert here.process.poll() is None
 
 
@@ -151,7 +152,7 @@ def test_without_a_display_the_window_says_so(data: Path):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert done.returncode != 0

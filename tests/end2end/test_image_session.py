@@ -7,6 +7,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from tests.end2end.desktop import Desktop, available, desktop, wait_for
+from tests.patience import PATIENCE_S
 from tests.tiny_pipelines import make
 
 pytestmark = [
@@ -32,7 +33,7 @@ def ended(here: Desktop, count: int) -> list[dict]:
         jobs = [job for job in here.jobs("finished", "failed", "cancelled") if job["operation"].startswith("image.")]
         return jobs if len(jobs) >= count else None
 
-    jobs = sorted(wait_for(found, 300), key=lambda job: job["created"], reverse=True)
+    jobs = sorted(wait_for(found), key=lambda job: job["created"], reverse=True)
     assert all(job["state"] == "finished" for job in jobs), [job["error"] for job in jobs]
     here.until_still()
     return jobs
@@ -100,7 +101,7 @@ def test_a_session_of_painting(short_folder: Path, models: Path, tmp_path: Path)
         enlarged = ended(here, 6)[0]
         assert opened(enlarged).size == (128, 128)
 
-        here.start(str(old)).wait(60)
+        here.start(str(old)).wait(PATIENCE_S)
         here.until_still()
         keys(here, "ctrl+Return")
         fox = ended(here, 7)[0]

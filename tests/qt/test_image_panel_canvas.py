@@ -60,7 +60,7 @@ def test_without_anything_painted_it_says_so(session, inpainting):  # noqa: F811
 
 def test_the_mask_survives_a_restart(session, inpainting, qtbot):  # noqa: F811
     stroke(inpainting.ui.side.canvas)
-    qtbot.waitUntil(lambda: bool(inpainting.desk.values()["mask"]), timeout=5000)
+    qtbot.waitUntil(lambda: bool(inpainting.desk.values()["mask"]))
     again = show(session, qtbot, json.loads(json.dumps(inpainting.draft())))
     qtbot.waitUntil(lambda: again.ui.side.canvas.has_mask())
     again.generate()
@@ -70,10 +70,10 @@ def test_the_mask_survives_a_restart(session, inpainting, qtbot):  # noqa: F811
 def test_undo_takes_the_stroke_back(session, inpainting, qtbot):  # noqa: F811
     canvas = inpainting.ui.side.canvas
     stroke(canvas)
-    qtbot.waitUntil(lambda: bool(inpainting.desk.values()["mask"]), timeout=5000)
+    qtbot.waitUntil(lambda: bool(inpainting.desk.values()["mask"]))
     session.undo.undo()
     assert not canvas.has_mask()
-    qtbot.waitUntil(lambda: not inpainting.desk.values()["mask"], timeout=5000)
+    qtbot.waitUntil(lambda: not inpainting.desk.values()["mask"])
 
 
 def test_frame_and_fields_say_the_same(session, panel, picture, qtbot):  # noqa: F811

@@ -64,7 +64,7 @@ def run(qtbot):
                 asyncio.run(tasks.pop(0))
             return not model._timer.isActive() and not model._busy and not tasks
 
-        qtbot.waitUntil(quiet, timeout=20_000)
+        qtbot.waitUntil(quiet)
 
     spawn.settle = settle
     yield spawn

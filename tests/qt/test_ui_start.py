@@ -10,6 +10,7 @@ import pytest
 from studio.paths import Paths
 from studio.ui.app import main
 from studio.ui.instance import Instance
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.qt
 
@@ -54,7 +55,7 @@ def test_the_window_loads_no_heavy_library_and_stays_small(tmp_path, panels):
         [sys.executable, "-c", textwrap.dedent(CHILD), HEAVY, str(tmp_path / "data"), panels],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert child.returncode == 0, child.stderr

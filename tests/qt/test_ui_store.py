@@ -38,7 +38,7 @@ def test_a_change_is_saved_without_being_told_to_close(qtbot, tmp_path):
     words["prompt"] = "half a senten"
     drafts.touch()
     saved = tmp_path / "drafts.json"
-    qtbot.waitUntil(saved.exists, timeout=20_000)
+    qtbot.waitUntil(saved.exists)
     assert json.loads(saved.read_text())["drafts"]["p"] == {"prompt": "half a senten"}
     drafts.close()
 

@@ -10,6 +10,7 @@ import pytest
 
 from studio.errors import StudioError
 from studio.library import atomic
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.unit
 
@@ -146,7 +147,7 @@ def test_a_file_larger_than_the_limit_of_the_system(tmp_path):
                 print(error.code)
     """
     run = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
     assert run.stdout.split() == ["disk-full", "disk-full"], run.stderr
     assert names(tmp_path) == []

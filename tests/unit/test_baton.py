@@ -7,9 +7,9 @@ import pytest
 
 from studio.sdk.operation import JobCancelled
 from studio.worker.baton import FLOOR, Baton, Turn
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.unit
-PATIENCE_S = 30
 
 
 class Job:
@@ -89,7 +89,7 @@ class Table:
     def waiting(self, *jobs: Job) -> None:
         """Until these stand in line."""
         deadline = threading.Event()
-        for _ in range(PATIENCE_S * 1000):
+        for _ in range(int(PATIENCE_S) * 1000):
             if all(job.turn in self.baton._waiting for job in jobs):
                 return
             deadline.wait(0.001)

@@ -7,6 +7,7 @@ import pytest
 
 from studio.engine.bus import BACKLOG, MOST_EVENTS, Bus, Outbox
 from studio.wire.messages import Event
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.unit
 
@@ -26,7 +27,7 @@ class Ear:
         self.cut = True
 
     async def until(self, test: Callable[[], object]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while not test():
                 await asyncio.sleep(0.002)
         self.outbox.close()

@@ -15,6 +15,7 @@ from studio.cli.follow import Follower, Outcome
 from studio.errors import StudioError
 from studio.library.recipe import embed_text
 from studio.sdk.artifact import ModelUse, Recipe
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.unit
 ROOT = Path(__file__).resolve().parents[2]
@@ -132,7 +133,7 @@ def test_a_closed_pipe_is_quiet(unbuffered):
     listing.stdin.close()
     said = listing.stderr.read()
     listing.stderr.close()
-    assert (listing.wait(60), said) == (141, b"")
+    assert (listing.wait(PATIENCE_S), said) == (141, b"")
 
 
 @pytest.mark.expects_log

@@ -11,6 +11,7 @@ import pytest
 from studio.errors import StudioError
 from studio.hub import inspect
 from studio.hub.catalogue import Catalogue
+from tests.patience import PATIENCE_S
 from tests.unit.catalogue_rig import CARD, LLAMA, catalogue_of, model, models_folder, problem, weights
 
 pytestmark = pytest.mark.unit
@@ -265,5 +266,5 @@ def test_a_read_only_disk(tmp_path):
     if probe.returncode:
         pytest.skip("this system lets us mount nothing")
     command = ["unshare", "-m", "sh", "-c", shell, "sh", str(mount), str(tmp_path / "m"), sys.executable, script]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert run.stdout.splitlines() == ["['m'] ['m']", "64"], run.stderr

@@ -16,6 +16,7 @@ from studio.library.names import LIMIT, slug
 from studio.library.recipe import read_recipe, text_of
 from studio.library.writer import leftovers, publish_file, publish_text, read_receipt, write_receipt
 from studio.sdk.artifact import Kind, Recipe
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.unit
 RECIPE = Recipe(operation="text.generate", params={"prompt": "A fox"}, job="j1", created=1_790_000_000.0)
@@ -172,7 +173,7 @@ def _mounted(tmp_path: Path, script: str, *options: str) -> str:
     if os.name == "nt" or subprocess.run([*probe, "true"], capture_output=True, check=False).returncode:
         pytest.skip("this system lets us mount nothing")
     run = subprocess.run(
-        [*probe, sys.executable, "-c", script, str(mount)], capture_output=True, text=True, timeout=60, check=False
+        [*probe, sys.executable, "-c", script, str(mount)], capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
     assert run.returncode == 0, run.stderr
     return run.stdout

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
+
 pytestmark = pytest.mark.unit
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,7 +48,7 @@ def test_each_rule_fails_a_test_that_breaks_it(tmp_path):
         env={**os.environ, "ATELIER_TEST_PATIENCE": "0.5"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_S,
     )
     lines = [line for line in run.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
     named = {line.partition("::")[2].split()[0] for line in lines}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from studio.library.recipe import embed_text, read_recipe, text_of
+from tests.patience import PATIENCE_S
 from tests.tiny_models import build_llama
 from tests.worker.cli_rig import Studio, on_its_own, on_one_engine
 from tests.worker.engine_rig import Nursery
@@ -62,7 +63,7 @@ def test_ctrl_c_cancels_and_keeps_what_was_made(studio: Studio):
     assert process.stdout
     first = process.stdout.read(24)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130, err
     kept = Path(next(line for line in err.decode().splitlines() if line.startswith("Kept ")).removeprefix("Kept "))
     assert text_of(kept) + " " == (first + out).decode()
@@ -75,7 +76,7 @@ def test_a_reader_that_leaves_stops_the_work_quietly(studio: Studio):
     process.stdout.read(12)
     process.stdout.close()
     assert process.stderr.read() == b""
-    assert process.wait(120) == 141
+    assert process.wait(PATIENCE_S) == 141
     process.stderr.close()
     assert process.stdin
     process.stdin.close()

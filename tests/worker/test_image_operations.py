@@ -10,6 +10,7 @@ import pytest
 from studio.library.recipe import read_recipe
 from tests import bad_pictures, tiny_checkpoints, tiny_pipelines
 from tests.guides_rig import resident
+from tests.patience import PATIENCE_S
 from tests.worker.cli_rig import Studio
 from tests.worker.test_image_adapters import of_diffusers
 
@@ -81,7 +82,7 @@ def test_repainting_again(studio: Studio, base: Path) -> None:
 def test_pictures_painted_together_differ_from_one_alone_by_their_rounding_only(studio: Studio) -> None:
     paths = made(studio, "generate", "a fox", "--model", "sd15", "--count", "3", *QUICK)
     with studio.start("again", str(paths[2])) as process:
-        out, _ = process.communicate(timeout=240)
+        out, _ = process.communicate(timeout=PATIENCE_S)
     if process.returncode:  # whether sums of another batch round otherwise is the processor's affair
         assert b"of 255" in out and b"3 painted together" in out, out
     else:

@@ -14,6 +14,7 @@ from plugins.text.control_tokens import Controls, _matcher
 from plugins.text.renderer import CHILD, Limits, Renderer
 from plugins.text.templates import PLAIN, Format, Template, shown, template_of
 from studio.errors import StudioError
+from tests.patience import PATIENCE_S
 from tests.tiny_tokenizers import ADDED, BARE, CHATML, KINDS, SPECIAL, tokenizer
 
 pytestmark = pytest.mark.worker
@@ -190,7 +191,7 @@ def test_several_threads_share_one_child(renderer: Renderer) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(PATIENCE_S)
     assert said == {n: f"{n} " * 999 for n in range(4)}
 
 

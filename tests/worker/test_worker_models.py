@@ -12,6 +12,7 @@ from studio.sdk.operation import JobCancelled, ModelInfo
 from studio.wire.messages import Cancel, Memory, Progress, Unload
 from studio.worker.baton import Turn
 from studio.worker.models import Residency
+from tests.patience import PATIENCE_S
 from tests.worker.worker_rig import WorkerProcess, worker_process
 
 pytestmark = pytest.mark.worker
@@ -291,7 +292,7 @@ def test_a_job_cancelled_while_another_loads_does_not_wait():
 
     def slow(_: ModelInfo) -> Thing:
         loading.set()
-        assert go_on.wait(30)
+        assert go_on.wait(PATIENCE_S)
         return Thing(1)
 
     def first() -> None:
@@ -300,11 +301,11 @@ def test_a_job_cancelled_while_another_loads_does_not_wait():
 
     thread = threading.Thread(target=first)
     thread.start()
-    assert loading.wait(30)
+    assert loading.wait(PATIENCE_S)
     mine = turn()
     mine.cancelled = True
     with pytest.raises(JobCancelled), residency.use(info("b"), slow, "", mine):
         pass
     go_on.set()
-    thread.join(30)
+    thread.join(PATIENCE_S)
     assert residency.residents() == {"a": 1}
