@@ -218,7 +218,7 @@ def test_what_a_dead_attempt_saved_is_taken_back_and_what_people_were_told_of_st
     async def scene() -> None:
         async with engine.life() as watcher:
             kept = await watcher.submit("probe.steps", {"steps": 500, "delay_ms": 10, "on_cancel": "save"})
-            await watcher.until(lambda: any(e.kind == "progress" and e.job == kept for e in watcher.events))
+            await watcher.until(lambda: any(e.kind == "stream" and e.job == kept for e in watcher.events))
             await watcher.client.call("cancel", job=kept)
             (saved,) = (await watcher.ended(kept))["artifacts"]
             await watcher.until(
