@@ -157,7 +157,7 @@ class StaticSequence(Alone):
     def read(self, ids: list[int], between: Callable[[int], None]) -> Tensor:
         last = len(ids) - 1
         while self.length < last:
-            part = ids[self.length : min(self.length + decoding.CHUNK, last)]
+            part = ids[self.length : min(self.length + decoding.chunk_of(self._next.device), last)]
             with decoding.watched(self._language.layers, self._alive):
                 self._forward(self._language.model, torch.tensor([part], device=self._next.device))
             self._slot.ids += part

@@ -19,7 +19,7 @@ from .params_sampling import SamplingParams
 from .stages import TRANSFORMERS_ORDER
 
 CHUNK = 512
-"""Prompt tokens read between two step boundaries."""
+"""The most prompt tokens that are read between two step boundaries."""
 
 BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2, "float8_e4m3fn": 1, "float8_e5m2": 1}
 SHORT = {"f64": "float64", "f32": "float32", "bf16": "bfloat16", "f16": "float16"}

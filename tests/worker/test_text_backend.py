@@ -133,7 +133,7 @@ def test_cancelled_in_the_middle_of_a_long_prompt(models: Models) -> None:
     ctx = Context(models, lambda ctx, kind: ctx.checks == 1 and kind == "check")
     with pytest.raises(JobCancelled):
         Generate().run(params(prompt="狐 " * 300), ctx)
-    assert ctx.stages[-1][1] == 512
+    assert ctx.stages[-1][1] == 128
     assert ctx.saved == []
 
 
