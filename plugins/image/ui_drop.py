@@ -48,7 +48,7 @@ class Drop(QObject):
         values = params.model_dump(mode="json")
         self._desk.set_values({"mode": mode.id, **values}, "restore a recipe")
         told = ["All settings are as they were, the seed too."]
-        if values.get("start_latents"):
+        if values.get("start_latents") or values.get("painted"):
             told.append("It goes on from a step of another picture.")
         name = path.name if path is not None else "the recipe"
         self._ui.taken.say(f"Restored from {name}", told, INSTEAD if path else "", self._user(path))
