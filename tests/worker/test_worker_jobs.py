@@ -151,7 +151,13 @@ def test_a_later_attempt_does_not_overwrite_what_an_earlier_one_saved(worker: Wo
     assert read_recipe(second["path"]).artifact == f"{job}-2"
 
 
-def test_prewarming_imports_the_backend_and_a_broken_one_harms_nothing(worker: WorkerProcess):
+@pytest.fixture
+def untried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has said yet what the processor bears: it has to be tried."""
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+
+
+def test_prewarming_imports_the_backend_and_a_broken_one_harms_nothing(untried: None, worker: WorkerProcess):
     def backend(plugin: str, package: str, target: str) -> Prewarm:
         return Prewarm({"folder": str(PROBE / plugin), "package": f"studio_plugins.{package}", "target": target})
 
