@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 MARK = "ATELIER_TEST_MARK"
 PATIENCE_S = float(os.environ.get("ATELIER_TEST_PATIENCE", "60"))
@@ -64,6 +65,9 @@ os.environ[MARK] = f"session-{uuid.uuid4().hex}"
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "expects_log: log records at WARNING or above belong to this test")
+    # No test asserts a time: a busy machine draws examples slowly, and that is all that these two find.
+    settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("patient")
 
 
 @pytest.hookimpl(optionalhook=True)
