@@ -176,12 +176,12 @@ def qwen_vl_text() -> Any:
 
 
 def vae(channels: int = 4, *, quant: bool = True, **more: Any) -> Any:
-    """Halves a picture once where the real ones do it three times, so that small pictures are enough."""
+    """Halves a picture twice where the real ones do it three times, so that small pictures are enough."""
     from diffusers import AutoencoderKL
 
     return AutoencoderKL(
-        block_out_channels=(16, 32), norm_num_groups=16, layers_per_block=1, latent_channels=channels,
-        down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2,
+        block_out_channels=(16, 16, 32), norm_num_groups=16, layers_per_block=1, latent_channels=channels,
+        down_block_types=("DownEncoderBlock2D",) * 3, up_block_types=("UpDecoderBlock2D",) * 3,
         use_quant_conv=quant, use_post_quant_conv=quant, sample_size=64, **more,
     )  # fmt: skip
 
@@ -190,7 +190,7 @@ def unet(**more: Any) -> Any:
     from diffusers import UNet2DConditionModel
 
     settings: dict[str, Any] = {
-        "sample_size": 32, "block_out_channels": (32, 64), "layers_per_block": 1, "norm_num_groups": 32,
+        "sample_size": 16, "block_out_channels": (32, 64), "layers_per_block": 1, "norm_num_groups": 32,
         "down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D"), "attention_head_dim": 8,
         "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D"), "cross_attention_dim": 32,
     }  # fmt: skip

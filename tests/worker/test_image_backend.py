@@ -127,7 +127,7 @@ def test_controls_and_regions_take_part_and_stay_when_the_batch_shrinks(
     sd: Loaded, folder: Path, tmp_path: Path
 ) -> None:
     net = folder / "edges"
-    made = ControlNetModel.from_unet(sd.parts["unet"], conditioning_embedding_out_channels=(16, 32))
+    made = ControlNetModel.from_unet(sd.parts["unet"], conditioning_embedding_out_channels=(16, 16, 32))
     for parameter in made.parameters():
         torch.nn.init.normal_(parameter, std=0.1, generator=torch.Generator().manual_seed(1))
     made.save_pretrained(net)

@@ -161,7 +161,7 @@ def test_hostile_prompts_are_painted_as_words(scene: Any) -> None:
 
 def test_memory_that_does_not_suffice_is_gone_round_or_told_in_numbers(scene: Any) -> None:
     async def act(painter: Painter) -> None:
-        cells = 32 * 32  # of one picture's latents; with guidance the network sees two
+        cells = 16 * 16  # of one picture's latents; with guidance the network sees two
         expected = [pixels(path) for path in await painter.paint(count=3, at_once=1)]
         await painter.limit(denoise_cells=2 * cells)
         paths = await painter.paint(count=3, at_once=3)

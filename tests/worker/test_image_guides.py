@@ -56,7 +56,7 @@ def spread(net: Any, seed: int) -> Any:
 
 
 def unet_control(loaded: Any, folder: Path, seed: int = 1, **other: Any) -> Path:
-    net = ControlNetModel.from_unet(loaded.parts["unet"], conditioning_embedding_out_channels=(16, 32))
+    net = ControlNetModel.from_unet(loaded.parts["unet"], conditioning_embedding_out_channels=(16, 16, 32))
     if other:
         net = ControlNetModel.from_config({**net.config, **other})
     spread(net, seed).save_pretrained(folder)
@@ -65,7 +65,7 @@ def unet_control(loaded: Any, folder: Path, seed: int = 1, **other: Any) -> Path
 
 def _bare_control(loaded: Any) -> Any:
     return ControlNetModel.from_unet(
-        loaded.parts["unet"], conditioning_embedding_out_channels=(16, 32), load_weights_from_unet=False
+        loaded.parts["unet"], conditioning_embedding_out_channels=(16, 16, 32), load_weights_from_unet=False
     )
 
 
