@@ -1,6 +1,6 @@
-"""Loads a causal language model and its tokenizer from a folder, distrusting the folder.
+"""Loads a causal language model and its tokenizer from a folder, distrusting the folder; or from a GGUF file.
 
-Safetensors only, no code of the folder is run, nothing is fetched; what config.json says about
+Of folders safetensors only, no code of the folder is run, nothing is fetched; what config.json says about
 code to run or attention kernels to use is dropped before anything reads it.
 """
 
@@ -21,6 +21,7 @@ from transformers.utils import logging as transformers_logging
 from studio.errors import StudioError
 from studio.sdk.operation import ModelInfo
 
+from .gguf_file import unpack
 from .language import Language
 from .lexicon import Lexicon
 from .probing import probe
@@ -43,11 +44,17 @@ def load(info: ModelInfo, device: str, dtype: str, weights: str = "as stored") -
     transformers_logging.disable_progress_bar()
     # It tells at every hybrid model that no fast kernels are installed; nobody can see it, nothing is wrong.
     logging.getLogger("transformers.integrations.hub_kernels").setLevel(logging.ERROR)
-    check_files(folder)
-    config = read_config(folder)
-    tokenizer = _tokenizer(folder, config)
-    packing = _packing(weights, config, device, _dtype(dtype))
-    model = _model(folder, config, _dtype(dtype), device, packing)
+    packing: Any = None
+    if folder.suffix.lower() == ".gguf":
+        _require_whole(weights)
+        config, tokenizer, model = unpack(folder, _dtype(dtype))
+        tokenizer.model_max_length = sys.maxsize
+    else:
+        check_files(folder)
+        config = read_config(folder)
+        tokenizer = _tokenizer(folder, config)
+        packing = _packing(weights, config, device, _dtype(dtype))
+        model = _model(folder, config, _dtype(dtype), device, packing)
     check_numbers(model)
     if packing is None:
         model.to(device)
@@ -132,14 +139,19 @@ def trusted(raw: Any) -> Any:
 
 
 def _packing(weights: str, config: PreTrainedConfig, device: str, dtype: torch.dtype) -> Any:
-    if weights != "as stored" and getattr(config, "quantization_config", None) is not None:
+    if getattr(config, "quantization_config", None) is not None:
+        _require_whole(weights)
+    return config_for(weights, device, dtype)
+
+
+def _require_whole(weights: str) -> None:
+    if weights != "as stored":
         raise StudioError(
             "The weights are stored in fewer bits already",
             f"{weights} was asked for.",
             "Load them as they are stored.",
             code="quantised",
         )
-    return config_for(weights, device, dtype)
 
 
 def check_numbers(model: Any) -> None:

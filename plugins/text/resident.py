@@ -18,7 +18,9 @@ def language(ref: str, ctx: JobContext, weights: str = "as stored") -> AbstractC
     """
 
     def loader(info: ModelInfo) -> Language:
-        ctx.stage(f"Loading {info.id}" + ("" if weights == "as stored" else f" in {weights}"))
+        packed = info.path.lower().endswith(".gguf")
+        more = " (unpacked: it takes as much memory as in full)" if packed else ""
+        ctx.stage(f"Loading {info.id}" + (more if weights == "as stored" else f" in {weights}"))
         found = load(info, ctx.device, ctx.dtype, weights)
         if known := ctx.models.budget():
             found.prefixes.limit = chosen_limit(known // SHARE)

@@ -5,7 +5,7 @@ file and a limit before memory is taken for it. Imports errors and this package'
 """
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -32,12 +32,13 @@ TYPES: dict[int, tuple[str, int, int]] = {
 @dataclass(frozen=True)
 class GgufHead:
     """architecture: as the file names it ("flux", "llama"); dtype: the type most tensors have; shapes: in torch's
-    order."""
+    order; notes: the whole numbers that it says about its architecture, by their names there."""
 
     architecture: str
     dtype: str
     parameters: int
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    notes: dict[str, int] = field(default_factory=dict)
 
 
 def read_gguf(path: Path) -> GgufHead:
@@ -59,7 +60,9 @@ def read_gguf(path: Path) -> GgufHead:
                 kept[key] = reader.value(kind)
             head, end = _head(path, reader, tensors, str(kept.get("general.architecture") or ""))
             _check_end(path, reader.at, kept.get("general.alignment"), end)
-            return head
+            own = f"{head.architecture}."
+            said = {key.removeprefix(own): value for key, value in kept.items() if key.startswith(own)}
+            return replace(head, notes={key: value for key, value in said.items() if type(value) is int})
     except (OSError, ValueError) as error:
         raise broken(path, f"It cannot be read: {error}.", code="unreadable") from None
 

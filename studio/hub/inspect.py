@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.errors import StudioError
-from studio.hub import capability, config, gguf, networks, tensors
+from studio.hub import capability, config, gguf, languages, networks, tensors
 from studio.hub.card import Card, read_card
 from studio.hub.checked_json import broken, read_json
 from studio.hub.entry import ModelEntry
@@ -61,6 +61,7 @@ def lone_file(path: Path, identity: str, starter: bool = False) -> ModelEntry:
     """The entry of one weights file without a configuration beside it: an adapter, a checkpoint, a pickle."""
     entry: dict[str, Any] = {}
     problem: StudioError | None = None
+    notes: list[str] = []
     try:
         refuse_escapes(path.parent, {path.name})
         if path.suffix.lower() == ".gguf" or not WEIGHTS.search(path.name):
@@ -68,7 +69,10 @@ def lone_file(path: Path, identity: str, starter: bool = False) -> ModelEntry:
             if path.suffix.lower() != ".gguf":
                 raise _not_safetensors(path)
             head = gguf.read_gguf(path)
-            entry |= {"parameters": head.parameters, "dtype": head.dtype} | networks.network(head.shapes, path.name)
+            entry |= {"parameters": head.parameters, "dtype": head.dtype}
+            language = languages.told(head)
+            entry |= language or networks.network(head.shapes, path.name)
+            notes += [languages.NOTE] if language else []
             if "capability" not in entry:
                 raise gguf.problem_of(path, head)
         else:
@@ -79,7 +83,7 @@ def lone_file(path: Path, identity: str, starter: bool = False) -> ModelEntry:
         problem = error
     except OSError as error:
         problem = vanished(path, error)
-    return finish(path, identity, "file", Card(), entry, problem, [], starter)
+    return finish(path, identity, "file", Card(), entry, problem, notes, starter)
 
 
 def finish(

@@ -85,7 +85,7 @@ def instead(shapes: Shapes, architecture: str) -> str:
     if any(_UNET.match(name) for name in shapes):
         return f"a Stable Diffusion network{called}, which is read from safetensors only"
     if any(_LANGUAGE.match(name) for name in shapes):
-        return f"a language model{called}; GGUF is read for picture and video models only"
+        return f"a language model{called} of an architecture that is not unpacked from GGUF"
     return f"a model of another kind{called}; GGUF is read for picture and video models of known families only"
 
 
