@@ -100,7 +100,7 @@ def _tier(item: pytest.Item) -> int:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Ends what fixtures wider than one test left running, then removes the session's folder."""
-    for pid in _marked(os.environ[MARK]):
+    for pid in _ours(_processes(), os.environ[MARK]):
         _kill(pid)
     shutil.rmtree(RUNTIME, ignore_errors=True)
 
@@ -154,10 +154,10 @@ def nothing_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Fails on threads, child processes and visible windows that the test started and left behind."""
     mark = uuid.uuid4().hex
     monkeypatch.setenv(MARK, mark)
-    threads, children, windows = set(_threads()), _children(), set(_windows())
+    threads, known, windows = set(_threads()), _processes(), set(_windows())
     yield
     left = _when_settled(lambda: set(_threads()) - threads)
-    processes = _when_settled(lambda: _marked(mark) | (_children() - children))
+    processes = _when_settled(lambda: _ours(_processes() - known, mark))
     shown = [window for window in _windows() if window not in windows]
     problems = [f"thread {thread.name}" for thread in left]
     for pid in processes:
@@ -201,29 +201,22 @@ def _windows() -> list:
     return [w for w in app.topLevelWidgets() if w.isVisible() and type(w).__name__ != "QTipLabel"]
 
 
-def _processes() -> list[int]:
+def _processes() -> set[int]:
     proc = Path("/proc")
-    return [int(entry.name) for entry in proc.iterdir() if entry.name.isdigit()] if proc.is_dir() else []
+    return {int(entry.name) for entry in proc.iterdir() if entry.name.isdigit()} if proc.is_dir() else set()
 
 
-def _marked(mark: str) -> set[int]:
-    """Processes started under `mark`, orphans included: the environment is inherited."""
-    wanted = f"{MARK}={mark}".encode()
-    found = set()
-    for pid in _processes():
-        try:
-            environment = Path(f"/proc/{pid}/environ").read_bytes()
-        except OSError:
-            continue
-        if wanted in environment.split(b"\0") and pid != os.getpid() and not _passing(pid):
-            found.add(pid)
-    return found
+def _ours(pids: set[int], mark: str) -> set[int]:
+    """Those that run and were started under `mark`, orphans included since the environment is inherited, or by us."""
+    wanted, me = f"{MARK}={mark}".encode(), os.getpid()
+    return {pid for pid in pids - {me} if (_parent(pid) == me or wanted in _environment(pid)) and not _passing(pid)}
 
 
-def _children() -> set[int]:
-    """Direct children that run."""
-    me = os.getpid()
-    return {pid for pid in _processes() if _parent(pid) == me and not _passing(pid)}
+def _environment(pid: int) -> list[bytes]:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return []
 
 
 def _stat(pid: int) -> list[str]:
