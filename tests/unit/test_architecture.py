@@ -1,6 +1,7 @@
 """The rules that the tree itself must keep: layers, who may import what, docstrings, sizes, no machine paths."""
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -24,16 +25,18 @@ QT = {"PySide6", "shiboken6", "superqt", "qtawesome", "pyqtgraph", "qasync", "qt
 LIMIT = 400
 
 
-def imports(path: Path, *, at_import: bool = False) -> Iterator[str]:
+@functools.cache
+def imports(path: Path, *, at_import: bool = False) -> tuple[str, ...]:
     """Absolute names of what a module imports; relative ones begin with a dot. `at_import`: not inside functions."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    nodes = list(_eager(tree)) if at_import else list(ast.walk(tree))
-    for node in nodes:
+    found: list[str] = []
+    for node in _eager(tree) if at_import else ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = "." * node.level + (node.module or "")
-            yield from (f"{base}.{alias.name}" if base.strip(".") else base + alias.name for alias in node.names)
+            found += (f"{base}.{alias.name}" if base.strip(".") else base + alias.name for alias in node.names)
+    return tuple(found)
 
 
 def _eager(node: ast.AST) -> Iterator[ast.AST]:
