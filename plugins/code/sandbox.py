@@ -246,13 +246,13 @@ def _argv(command: Sequence[str], folder: Path, limits: Limits, walls: Isolation
 
 def _bubblewrap(folder: Path, limits: Limits) -> list[str]:
     argv = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
-    for path in map(Path, _system()):
+    for place in (jail.HERE, "/tmp"):
+        argv += ["--size", str(limits.room), "--tmpfs", place]
+    for path in map(Path, _system()):  # behind them: an interpreter may live below /tmp
         if path.is_symlink():
             argv += ["--symlink", str(path.readlink()), str(path)]
         elif path.exists():
             argv += ["--ro-bind", str(path), str(path)]
-    for place in (jail.HERE, "/tmp"):
-        argv += ["--size", str(limits.room), "--tmpfs", place]
     argv += ["--proc", "/proc", "--dev", "/dev", "--ro-bind", str(folder), GIVEN, "--ro-bind", str(JAIL), "/jail.py"]
     return [*argv, "--chdir", "/"]
 

@@ -111,6 +111,7 @@ class FakeEngine:
         path.write_text(params["prompt"] + text, encoding="utf-8")
         self.recipes[id] = {
             "operation": "text.generate",
+            "operation_version": self.params["text.generate"].version,
             "params": dict(params),
             "job": job,
             "artifact": id,

@@ -73,8 +73,10 @@ def test_a_file_from_elsewhere_is_shown_from_itself(session, panel, tmp_path):
     file = tmp_path / "tale.md"
     file.write_text("The fox ran.\nAway.", encoding="utf-8")
     params = {**panel.desk.values(), "prompt": "The fox", "seed": 5}
-    recipe = Recipe(
-        operation="text.generate", params=params, job="unknown", artifact="unknown-1", facts={"prompt_chars": 7}
+    version = session.engine.params["text.generate"].version
+    about = {"job": "unknown", "artifact": "unknown-1", "facts": {"prompt_chars": 7}}
+    recipe = Recipe.model_validate(
+        {"operation": "text.generate", "operation_version": version, "params": params, **about}
     )
     panel.restore(recipe, file)
     assert words(panel, "unknown-1") == "The fox ran.\nAway." and panel.desk.values()["seed"] == 5

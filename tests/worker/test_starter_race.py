@@ -45,6 +45,7 @@ def tokenizer():
     return train_tokenizer(["red ellipse", "blue rectangle"])
 
 
+@pytest.mark.slow
 def test_designs_race_in_turns_and_go_on_after_they_were_stopped(pictures, vae, tmp_path, monkeypatch):
     from scripts import race_starter_image as race
 
