@@ -168,3 +168,27 @@ def test_the_starter_card_says_what_a_model_of_code_has_read(session, panel):
     panel.ui.starter.show_model(model_entry("python", starter=True, also=["code-generation"]))
     code = panel.ui.starter._label.text()
     assert "fairy tales" in tales and "fairy tales" not in code and "library of Python" in code
+
+
+def test_the_texts_of_one_request_are_turned(session, panel, qtbot):
+    panel.desk.put({"prompt": "Once", "count": 3, "seed": 7})
+    panel.generate()
+    job = asked(session)[0]
+    session.engine.start(job)
+    session.engine.stream(job, " upon")
+    session.engine.emit("stream", job, at=0, text=" more", item=2)
+    panel.ui.work.fresh.flush()
+    shown = card(panel, job)
+    assert (shown.pager.place.text(), shown.text.text()) == ("1 of 3", "Once upon")
+    qtbot.mouseClick(shown.pager.back, Qt.MouseButton.LeftButton)
+    panel.ui.work.fresh.flush()
+    assert (shown.pager.place.text(), shown.text.text()) == ("3 of 3", "Once more")
+    assert "seed 9" in shown.state.text()
+    qtbot.mouseClick(shown.pager.forth, Qt.MouseButton.LeftButton)
+    panel.ui.work.fresh.flush()
+    assert shown.text.text() == "Once upon"
+
+
+def test_one_text_has_nothing_to_turn(session, panel):
+    panel.generate()
+    assert not card(panel, asked(session)[0]).pager.isVisible()

@@ -104,3 +104,13 @@ def test_several_continuations_are_streamed_side_by_side_and_saved_each(worker: 
     assert [(recipe.facts["seed"], recipe.params["seed"], recipe.params["count"]) for recipe in recipes] == [
         (seed, seed, 1) for seed in (5, 6, 7)
     ]
+
+
+@pytest.mark.slow
+def test_compiled_in_earnest(worker: WorkerProcess, tiny: Path) -> None:
+    """By the compiler that people get: half a minute and more, once."""
+    plain, first, second = (generate(worker, tiny, compiled=compiled) for compiled in (False, True, True))
+    assert worker.done(first).facts["compile_seconds"] > 0
+    assert "compile_seconds" not in worker.done(second).facts
+    worker.done(plain)
+    assert worker.streamed(plain) == worker.streamed(first) == worker.streamed(second)
