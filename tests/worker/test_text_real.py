@@ -72,7 +72,8 @@ def test_cancelling_keeps_the_beginning(worker: WorkerProcess, tiny: Path) -> No
     job = generate(worker, tiny, max_tokens=1100, temperature=1.0)
     # Not those of reading the prompt, which are counted as well.
     worker.wait(
-        lambda heard: any(isinstance(m, Progress) and m.job == job and m.done > 3 and not m.stage for m in heard), "steps"
+        lambda heard: any(isinstance(m, Progress) and m.job == job and m.done > 3 and not m.stage for m in heard),
+        "steps",
     )
     worker.channel.send(Cancel(job))
     artifact = worker.cancelled(job).artifacts[0]
