@@ -25,6 +25,7 @@ from hypothesis import HealthCheck, settings
 MARK = "ATELIER_TEST_MARK"
 PATIENCE_S = float(os.environ.get("ATELIER_TEST_PATIENCE", "60"))
 TIERS = ("end2end", "worker", "qt", "unit")
+NOT_SLOW = " and not slow"
 PROCESSES = 4  # at most: each holds a gigabyte, and the engines and workers of its tests as much again
 RUNTIME = Path(tempfile.mkdtemp(prefix="at-"))  # short: a Unix socket's path holds about 100 bytes
 
@@ -64,6 +65,8 @@ os.environ[MARK] = f"session-{uuid.uuid4().hex}"
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if config.option.markexpr in TIERS:
+        config.option.markexpr += NOT_SLOW
     config.addinivalue_line("markers", "expects_log: log records at WARNING or above belong to this test")
     # No test asserts a time: a busy machine draws examples slowly, and that is all that these two find.
     settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -79,8 +82,9 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """One tier does not import the others: `-m unit` needs no torch."""
-    tier = collection_path.name in TIERS and collection_path.parent == Path(__file__).parent
-    return True if tier and config.option.markexpr in set(TIERS) - {collection_path.name} else None
+    asked = config.option.markexpr.removesuffix(NOT_SLOW)
+    tier = collection_path.name if collection_path.parent == Path(__file__).parent else ""
+    return True if tier in TIERS and asked in TIERS and tier != asked else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -18,7 +18,7 @@ from studio.errors import StudioError
 from tests.image_rig import QUIET, Context, same, tiny
 from tests.worker.worker_rig import worker_process
 
-pytestmark = list(QUIET)
+pytestmark = [pytest.mark.worker, *QUIET]
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from studio.errors import StudioError
 from studio.sdk.operation import JobCancelled
 from tests.image_rig import QUIET, Context, painted, plan, same, tiny
 
-pytestmark = list(QUIET)
+pytestmark = [pytest.mark.worker, *QUIET]
 FAMILIES = ("sd15", "sdxl", "sd3", "flux", "flux2", "z-image", "qwen-image")
 
 

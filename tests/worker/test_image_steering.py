@@ -20,7 +20,7 @@ from studio.sdk.operation import JobCancelled
 from tests.image_rig import QUIET, Context, painted, plan, same, tiny
 from tests.text_context import Turns
 
-pytestmark = list(QUIET)
+pytestmark = [pytest.mark.worker, *QUIET]
 SHORT = "[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."
 
 
