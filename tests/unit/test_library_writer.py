@@ -173,7 +173,8 @@ def _mounted(tmp_path: Path, script: str, *options: str) -> str:
     if os.name == "nt" or subprocess.run([*probe, "true"], capture_output=True, check=False).returncode:
         pytest.skip("this system lets us mount nothing")
     run = subprocess.run(
-        [*probe, sys.executable, "-c", script, str(mount)], capture_output=True, text=True, timeout=PATIENCE_S, check=False
+        [*probe, sys.executable, "-c", script, str(mount)],
+        capture_output=True, text=True, timeout=PATIENCE_S, check=False,
     )
     assert run.returncode == 0, run.stderr
     return run.stdout

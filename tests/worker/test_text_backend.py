@@ -12,6 +12,7 @@ from plugins.text.params import Generate as Params
 from studio.errors import StudioError
 from studio.sdk.operation import JobCancelled
 from tests import tiny_models
+from tests.patience import PATIENCE_S
 from tests.text_context import Context, Models, Turns
 
 pytestmark = pytest.mark.worker
@@ -180,7 +181,7 @@ def test_jobs_that_take_turns_write_what_each_writes_alone(folders: list[Path], 
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(120)
+        thread.join(PATIENCE_S)
     assert not failures
     assert {name: ctx.streamed for name, ctx in contexts.items()} == alone
     assert turns.order[:6] == ["one", "two", "three"] * 2
