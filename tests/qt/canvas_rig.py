@@ -1,14 +1,35 @@
 """A canvas in a window with real mouse events, for the tests of the canvas and its tools."""
 
+from collections.abc import Iterator
+
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from studio.kit.canvas import Canvas
+from studio.kit.history import History
+from studio.kit.theme import Theme
 
 LEFT, RIGHT, MIDDLE = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton, Qt.MouseButton.MiddleButton
 NONE = Qt.KeyboardModifier.NoModifier
+
+
+def light_theme(qapp) -> Iterator[Theme]:
+    """A fixture."""
+    found = Theme("light")
+    yield found
+    found.set_choice("system")
+
+
+def canvas_on_screen(qtbot, theme: Theme) -> Canvas:
+    """A fixture: a canvas with a picture."""
+    found = Canvas(theme, History())
+    qtbot.addWidget(found)
+    found.resize(640, 480)
+    found.show()
+    found.set_picture(picture())
+    return found
 
 
 def picture(width: int = 400, height: int = 300, colour: str = "#88aacc") -> QImage:

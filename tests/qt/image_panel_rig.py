@@ -6,6 +6,7 @@ import pytest
 
 from studio.kit.theme import Theme
 from tests.qt.image_rig import ImageSession, painter_entry
+from tests.qt.panel_session import on_screen
 
 
 def session_of(kind: type[ImageSession], folder: Path):
@@ -21,14 +22,7 @@ def session(qapp, tmp_path: Path):
 
 
 def show(session, qtbot, draft=None):
-    panel = session.panel(session.panel_id, attach=False)
-    qtbot.addWidget(panel)
-    panel.resize(1224, 660)
-    panel.show()
-    if draft is not None:
-        panel.restore_draft(draft)
-    panel.attached()
-    return panel
+    return on_screen(session, qtbot, session.panel_id, draft, (1224, 660))
 
 
 @pytest.fixture

@@ -355,6 +355,18 @@ class FakeSession:
         return panel
 
 
+def on_screen(session: FakeSession, qtbot: Any, id: str, draft: Any = None, size: tuple[int, int] = (1200, 700)) -> Any:
+    """The panel of this id, shown as the window shows it, with this draft."""
+    panel = session.panel(id, attach=False)
+    qtbot.addWidget(panel)
+    panel.resize(*size)
+    panel.show()
+    if draft is not None:
+        panel.restore_draft(draft)
+    panel.attached()
+    return panel
+
+
 def model_entry(id: str = "tales-5m", **values: Any) -> dict[str, Any]:
     """An entry of the catalogue as the engine gives it."""
     plain = {

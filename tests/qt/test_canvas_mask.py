@@ -8,30 +8,28 @@ from PySide6.QtGui import QColor, QImage, QInputDevice, QPointingDevice, QTablet
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from studio.kit.canvas import Canvas
 from studio.kit.canvas.brush import Stroke
 from studio.kit.canvas.mask import Mask
-from studio.kit.history import History
-from studio.kit.theme import Theme
-from tests.qt.canvas_rig import LEFT, MIDDLE, RIGHT, at, click, drag, painted, picture
+from tests.qt.canvas_rig import (
+    LEFT,
+    MIDDLE,
+    RIGHT,
+    at,
+    canvas_on_screen,
+    click,
+    drag,
+    light_theme,
+    painted,
+    picture,
+)
 
 pytestmark = pytest.mark.qt
-
-
-@pytest.fixture
-def theme(qapp):
-    found = Theme("light")
-    yield found
-    found.set_choice("system")
+theme = pytest.fixture(light_theme)
 
 
 @pytest.fixture
 def canvas(qtbot, theme):
-    found = Canvas(theme, History())
-    qtbot.addWidget(found)
-    found.resize(640, 480)
-    found.show()
-    found.set_picture(picture())
+    found = canvas_on_screen(qtbot, theme)
     found.set_brush(size=20, softness=0)
     return found
 

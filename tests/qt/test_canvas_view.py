@@ -6,30 +6,24 @@ from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QSlider, QToolButton
 
-from studio.kit.canvas import Canvas, CanvasTools
-from studio.kit.history import History
-from studio.kit.theme import Theme
-from tests.qt.canvas_rig import MIDDLE, RIGHT, at, click, drag, half_clear, mean, picture, wheel
+from studio.kit.canvas import CanvasTools
+from tests.qt.canvas_rig import (
+    MIDDLE,
+    RIGHT,
+    at,
+    canvas_on_screen,
+    click,
+    drag,
+    half_clear,
+    light_theme,
+    mean,
+    wheel,
+)
 
 pytestmark = pytest.mark.qt
 CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
-
-
-@pytest.fixture
-def theme(qapp):
-    found = Theme("light")
-    yield found
-    found.set_choice("system")
-
-
-@pytest.fixture
-def canvas(qtbot, theme):
-    found = Canvas(theme, History())
-    qtbot.addWidget(found)
-    found.resize(640, 480)
-    found.show()
-    found.set_picture(picture())
-    return found
+theme = pytest.fixture(light_theme)
+canvas = pytest.fixture(canvas_on_screen)
 
 
 def test_a_picture_is_shown_fitted_and_stays_so_when_the_widget_grows(canvas):

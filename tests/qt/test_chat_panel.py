@@ -7,7 +7,7 @@ import pytest
 from PySide6.QtCore import QUrl
 
 from studio.kit.theme import Theme
-from tests.qt.panel_session import FakeSession, model_entry
+from tests.qt.panel_session import FakeSession, model_entry, on_screen
 
 pytestmark = pytest.mark.qt
 
@@ -20,14 +20,7 @@ def session(qapp, tmp_path):
 
 
 def show(session, qtbot, draft=None):
-    panel = session.panel("text.chats", attach=False)
-    qtbot.addWidget(panel)
-    panel.resize(1200, 700)
-    panel.show()
-    if draft is not None:
-        panel.restore_draft(draft)
-    panel.attached()
-    return panel
+    return on_screen(session, qtbot, "text.chats", draft)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from PySide6.QtCore import Qt
 
 from studio.kit.theme import Theme
-from tests.qt.panel_session import FakeSession, model_entry
+from tests.qt.panel_session import FakeSession, model_entry, on_screen
 
 pytestmark = pytest.mark.qt
 WAIT = 30_000
@@ -21,14 +21,7 @@ def session(qapp, tmp_path):
 
 
 def show(session, qtbot, draft=None):
-    panel = session.panel("code.panel", attach=False)
-    qtbot.addWidget(panel)
-    panel.resize(1200, 700)
-    panel.show()
-    if draft is not None:
-        panel.restore_draft(draft)
-    panel.attached()
-    return panel
+    return on_screen(session, qtbot, "code.panel", draft)
 
 
 @pytest.fixture

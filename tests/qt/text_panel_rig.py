@@ -5,7 +5,7 @@ from pathlib import Path
 from PySide6.QtCore import Qt
 
 from studio.kit.theme import Theme
-from tests.qt.panel_session import FakeSession, model_entry
+from tests.qt.panel_session import FakeSession, model_entry, on_screen
 
 EXAMPLE = "Once upon a time there was a little tailor who"
 
@@ -23,14 +23,7 @@ def shown(session: FakeSession, qtbot):
 
 
 def show(session, qtbot, draft=None):
-    panel = session.panel("text.panel", attach=False)
-    qtbot.addWidget(panel)
-    panel.resize(1200, 700)
-    panel.show()
-    if draft is not None:
-        panel.restore_draft(draft)
-    panel.attached()
-    return panel
+    return on_screen(session, qtbot, "text.panel", draft)
 
 
 def asked(session) -> list[str]:
