@@ -263,6 +263,15 @@ def test_room_that_is_wanted_comes_out_of_the_language(languages: dict[str, load
     assert language.reclaim(1) > 0 and language.held() == 0
 
 
+def test_a_model_that_moves_leaves_what_it_read_behind_and_packed_weights_do_not_move(
+    languages: dict[str, loading.Language],
+) -> None:
+    language = again(languages["llama"])
+    asked(language, list(range(3, 63)))
+    assert language.to is not None and language.to("cpu") is language and language.held() == 0
+    assert dataclasses.replace(language, movable=False).to is None
+
+
 @given(st.lists(st.integers(0, 2), max_size=600), st.lists(st.integers(0, 2), max_size=600), st.integers(0, 600))
 @settings(deadline=None, max_examples=40)
 def test_the_common_beginning(one: list[int], other: list[int], shared: int) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from studio.library.recipe import read_recipe, text_of
-from studio.wire.messages import Cancel, Progress
+from studio.wire.messages import Cancel, Memory, Progress
 from tests import tiny_models
 from tests.worker.worker_rig import WorkerProcess, worker_process
 
@@ -50,8 +50,11 @@ def test_a_text_is_streamed_saved_and_can_be_made_again(worker: WorkerProcess, t
     assert len(recipe.models[0].sha256) == 64
     assert {"torch", "transformers"} <= set(recipe.versions)
     again = generate(worker, tiny, **{k: v for k, v in recipe.params.items() if k != "model"})
-    worker.done(again)
+    facts = worker.done(again).facts
     assert worker.streamed(again) == streamed
+    assert facts["reused_tokens"] == facts["prompt_tokens"] - 1
+    weights = (tiny / "model.safetensors").stat().st_size
+    assert worker.wait(lambda heard: any(m.residents.get("tiny", 0) > weights for m in heard if isinstance(m, Memory)))
     assert [m.stage for m in worker.about(again, Progress) if m.stage.startswith("Loading")] == []
 
 
